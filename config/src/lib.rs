@@ -1,1 +1,141 @@
-//! Placeholder.
+//! The typed settings of Millrace: `config/default.toml` (embedded), then `config/<environment>.toml`, then the
+//! environment. Binaries read them once and map them to the option structs of the libraries.
+
+/// Reading MILLRACE__ variables and the files that _FILE variables name.
+mod environment;
+/// A string that is never printed.
+mod secret;
+/// The sections and their keys.
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use figment::{
+    Figment,
+    providers::{Format, Serialized, Toml},
+};
+
+pub use environment::variable;
+pub use secret::Secret;
+pub use settings::*;
+
+/// Why the configuration was refused. Its text names the key and where the value came from.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Value(Box<figment::Error>),
+    #[error("{key}: {problem}")]
+    Invalid {
+        key: &'static str,
+        problem: String,
+    },
+    #[error("failed to read {path}, which {variable} names: {source}")]
+    SecretFile {
+        variable: String,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
+impl Config {
+    /// Reads the configuration of this process: embedded defaults, `config/<MILLRACE_ENV>.toml` below the working
+    /// directory if MILLRACE_ENV is set, and MILLRACE__ variables.
+    ///
+    /// # Errors
+    /// An unknown key, a wrong value or an unreadable file, by name.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::load_over(toml::Table::new())
+    }
+
+    /// The same with `overrides` between the files and the environment: what local mode decides by itself.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_over(overrides: toml::Table) -> Result<Self, ConfigError> {
+        let file = variable("MILLRACE_ENV").map(|name| PathBuf::from(format!("config/{name}.toml")));
+        Self::from_layers(file.as_deref(), overrides, environment::layer(std::env::vars())?)
+    }
+
+    /// Reads the configuration from explicit layers, later ones first in rank.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_layers(
+        file: Option<&Path>,
+        overrides: toml::Table,
+        environment: figment::value::Dict,
+    ) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(path) = file {
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let config: Self = figment
+            .merge(Serialized::defaults(overrides))
+            .merge(environment::Layer(environment))
+            .extract()
+            .map_err(|e| ConfigError::Value(Box::new(e)))?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// The text of `config/default.toml`.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::from_layers(None, toml::Table::new(), environment::layer(vars)?)
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.worker.queues.0, [("media".to_owned(), 2), ("default".to_owned(), 8)]);
+        assert_eq!(config.auth.access_ttl.as_secs(), 900);
+    }
+
+    #[test]
+    fn the_environment_wins_and_numbers_stay_numbers() {
+        let config = load(&[
+            ("MILLRACE__DATABASE__MAX_CONNECTIONS", "7"),
+            ("MILLRACE__WORKER__QUEUES", "media=3"),
+            ("MILLRACE__STORAGE__SECRET_KEY", "0123456789"),
+        ])
+        .unwrap();
+        assert_eq!(config.database.max_connections, 7);
+        assert_eq!(config.worker.queues.0, [("media".to_owned(), 3)]);
+        assert_eq!(config.storage.secret_key.expose(), "0123456789");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = load(&[("MILLRACE__SERVER__PROT", "1")]).unwrap_err().to_string();
+        assert!(error.contains("prot") && error.contains("server"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_by_name() {
+        let error = load(&[("MILLRACE__DATABASE__MAX_CONNECTIONS", "many")]).unwrap_err().to_string();
+        assert!(error.contains("max_connections") && error.contains("many"), "{error}");
+        let error = load(&[("MILLRACE__WORKER__QUEUES", "media=none")]).unwrap_err().to_string();
+        assert!(error.contains("queues") && error.contains("media"), "{error}");
+        let error = load(&[("MILLRACE__WORKER__HEARTBEAT", "20s")]).unwrap_err().to_string();
+        assert!(error.contains("worker.heartbeat"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_is_not_printed() {
+        let file = std::env::temp_dir().join(format!("millrace-secret-{}", std::process::id()));
+        std::fs::write(&file, "correct horse battery staple, long enough\n").unwrap();
+        let config = load(&[("MILLRACE__AUTH__SIGNING_KEY_FILE", file.to_str().unwrap())]).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(config.auth.signing_key.expose(), "correct horse battery staple, long enough");
+        assert!(!format!("{config:?}").contains("horse"));
+        let error = load(&[("MILLRACE__AUTH__SIGNING_KEY_FILE", "/nowhere")]).unwrap_err().to_string();
+        assert!(error.contains("MILLRACE__AUTH__SIGNING_KEY_FILE"), "{error}");
+    }
+}

@@ -1,0 +1,276 @@
+//! The sections of the configuration. What each key means stands in `config/default.toml`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
+
+use crate::{ConfigError, Secret};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub web: Web,
+    pub database: Database,
+    pub storage: Storage,
+    pub auth: Auth,
+    pub uploads: Uploads,
+    pub playback: Playback,
+    pub realtime: Realtime,
+    pub media: Media,
+    pub worker: Worker,
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub public_url: Url,
+    pub metrics_listen: SocketAddr,
+    pub allowed_origins: Vec<String>,
+    pub body_limit: usize,
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+    pub trust_proxy: bool,
+}
+
+/// `[web]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    pub dir: PathBuf,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: Secret,
+    pub direct_url: Secret,
+    pub max_connections: u32,
+    pub min_connections: u32,
+    #[serde(with = "humantime_serde")]
+    pub acquire_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub max_lifetime: Duration,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    pub endpoint: String,
+    pub public_endpoint: String,
+    pub region: String,
+    pub bucket: String,
+    pub access_key: Secret,
+    pub secret_key: Secret,
+    pub path_style: bool,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    Open,
+    Closed,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub issuer: String,
+    pub audience: String,
+    pub signing_key: Secret,
+    pub key_id: String,
+    pub previous_signing_key: Secret,
+    pub previous_key_id: String,
+    #[serde(with = "humantime_serde")]
+    pub access_ttl: Duration,
+    #[serde(with = "humantime_serde")]
+    pub refresh_ttl: Duration,
+    #[serde(with = "humantime_serde")]
+    pub refresh_grace: Duration,
+    pub registration: Registration,
+    pub login_burst: u32,
+    #[serde(with = "humantime_serde")]
+    pub login_refill: Duration,
+}
+
+/// `[uploads]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uploads {
+    pub max_size: u64,
+    pub single_put_limit: u64,
+    #[serde(with = "humantime_serde")]
+    pub url_ttl: Duration,
+    #[serde(with = "humantime_serde")]
+    pub abandon_after: Duration,
+}
+
+/// `[playback]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Playback {
+    pub signing_key: Secret,
+    #[serde(with = "humantime_serde")]
+    pub private_ttl: Duration,
+}
+
+/// `[realtime]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Realtime {
+    #[serde(with = "humantime_serde")]
+    pub position_check: Duration,
+    pub max_topics: usize,
+}
+
+/// `[media]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub ffmpeg: PathBuf,
+    pub ffprobe: PathBuf,
+    pub work_dir: PathBuf,
+    pub user: String,
+    pub threads: u32,
+    pub preset: String,
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    pub name: String,
+    pub queues: Queues,
+    pub health_listen: SocketAddr,
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    #[serde(with = "humantime_serde")]
+    pub heartbeat: Duration,
+    #[serde(with = "humantime_serde")]
+    pub poll: Duration,
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+    pub wait_for_dependencies: bool,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// Queues with their slots, in the order given: `media=2,default=8`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queues(pub Vec<(String, u16)>);
+
+impl std::str::FromStr for Queues {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut queues: Vec<(String, u16)> = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            let (name, slots) = part
+                .split_once('=')
+                .ok_or_else(|| format!("`{part}` is not of the form queue=slots"))?;
+            let slots = slots
+                .trim()
+                .parse()
+                .ok()
+                .filter(|&n| n > 0)
+                .ok_or_else(|| format!("`{part}`: slots must be a number from 1 to 65535"))?;
+            let name = name.trim();
+            if name.is_empty() || queues.iter().any(|(q, _)| q == name) {
+                return Err(format!("`{part}`: every queue needs a name and may be named once"));
+            }
+            queues.push((name.to_owned(), slots));
+        }
+        if queues.is_empty() {
+            return Err("at least one queue=slots is needed".to_owned());
+        }
+        Ok(Self(queues))
+    }
+}
+
+impl<'de> Deserialize<'de> for Queues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Config {
+    /// What types cannot say.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem: &str| {
+            Err(ConfigError::Invalid {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.worker.heartbeat * 3 > self.worker.lease {
+            return refuse("worker.heartbeat", "must be at most a third of worker.lease");
+        }
+        if self.worker.heartbeat.is_zero() || self.worker.poll.is_zero() {
+            return refuse("worker.heartbeat", "worker.heartbeat and worker.poll must be above zero");
+        }
+        if self.database.max_connections < 4 {
+            return refuse("database.max_connections", "must be at least 4");
+        }
+        if self.uploads.single_put_limit > 5 * 1024 * 1024 * 1024 {
+            return refuse("uploads.single_put_limit", "S3 takes at most 5 GiB in one PUT");
+        }
+        for (key, secret) in [
+            ("auth.signing_key", &self.auth.signing_key),
+            ("auth.previous_signing_key", &self.auth.previous_signing_key),
+            ("playback.signing_key", &self.playback.signing_key),
+        ] {
+            if !secret.is_empty() && secret.expose().len() < 32 {
+                return refuse(key, "must have at least 32 characters");
+            }
+        }
+        if !matches!(self.server.public_url.scheme(), "http" | "https") {
+            return refuse("server.public_url", "must be an http or https address");
+        }
+        Ok(())
+    }
+
+    /// What a process that talks to the database and the store cannot do without.
+    ///
+    /// # Errors
+    /// The first key that is missing, by name.
+    pub fn require_services(&self) -> Result<(), ConfigError> {
+        let missing = |key| {
+            Err(ConfigError::Invalid {
+                key,
+                problem: "must be set".to_owned(),
+            })
+        };
+        if self.database.url.is_empty() {
+            return missing("database.url");
+        }
+        if self.storage.bucket.is_empty() {
+            return missing("storage.bucket");
+        }
+        Ok(())
+    }
+}
