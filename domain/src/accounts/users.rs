@@ -1,0 +1,207 @@
+//! User records.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::Role;
+use crate::ids::{SessionId, UserId};
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    pub username: String,
+    pub email: String,
+    pub role: Role,
+    /// The key of the avatar in the store.
+    pub avatar: Option<String>,
+    pub bio: String,
+    pub language: String,
+    pub is_active: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a registration stores. The password is already hashed.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUser<'a> {
+    pub username: &'a str,
+    pub email: &'a str,
+    pub password_hash: &'a str,
+    pub role: Role,
+    pub language: &'a str,
+}
+
+/// A user with the hash to compare a password with.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub user: User,
+    pub password_hash: String,
+}
+
+/// Why a user was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    #[error("the user name is taken")]
+    UsernameTaken,
+    #[error("the email address is taken")]
+    EmailTaken,
+    #[error("failed to store the user")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for UserError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error().and_then(|e| e.constraint()) {
+            Some("users_username_key") => Self::UsernameTaken,
+            Some("users_email_key") => Self::EmailTaken,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+struct Row {
+    id: Uuid,
+    username: String,
+    email: String,
+    role: String,
+    avatar: Option<String>,
+    bio: String,
+    language: String,
+    is_active: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Row> for User {
+    fn from(row: Row) -> Self {
+        Self {
+            id: UserId(row.id),
+            username: row.username,
+            email: row.email,
+            role: Role::from_column(&row.role),
+            avatar: row.avatar,
+            bio: row.bio,
+            language: row.language,
+            is_active: row.is_active,
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl User {
+    /// Stores a new user; the constraints decide who was first.
+    ///
+    /// # Errors
+    /// [`UserError::UsernameTaken`] or [`UserError::EmailTaken`], without regard to case.
+    pub async fn create(db: impl PgExecutor<'_>, new: NewUser<'_>) -> Result<Self, UserError> {
+        let row = sqlx::query_as!(
+            Row,
+            r#"insert into users (id, username, email, password, role, language)
+               values ($1, $2::text::citext, $3::text::citext, $4, $5, $6)
+               returning id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
+                         is_active, created_at"#,
+            UserId::new().0,
+            new.username,
+            new.email,
+            new.password_hash,
+            new.role.as_str(),
+            new.language,
+        )
+        .fetch_one(db)
+        .await?;
+        Ok(row.into())
+    }
+
+    /// The user with this id, active or not.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Self>, sqlx::Error> {
+        let row = sqlx::query_as!(
+            Row,
+            r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
+                      is_active, created_at
+                 from users where id = $1"#,
+            id.0,
+        )
+        .fetch_optional(db)
+        .await?;
+        Ok(row.map(Self::from))
+    }
+
+    /// The user behind an access token: active, and its session not revoked. One look-up by two primary keys on
+    /// every request, so that a deactivation, a lost role and a sign-out count at once.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn authenticate(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        session: SessionId,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let row = sqlx::query_as!(
+            Row,
+            r#"select u.id, u.username::text as "username!", u.email::text as "email!", u.role, u.avatar, u.bio,
+                      u.language, u.is_active, u.created_at
+                 from users u join sessions s on s.user_id = u.id
+                where u.id = $1 and s.id = $2 and u.is_active and s.revoked_at is null"#,
+            id.0,
+            session.0,
+        )
+        .fetch_optional(db)
+        .await?;
+        Ok(row.map(Self::from))
+    }
+
+    /// The user who logs in as `identifier`, a user name or an email address. User names hold no `@`, so one
+    /// identifier cannot mean two people.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn find_login(db: impl PgExecutor<'_>, identifier: &str) -> Result<Option<Login>, sqlx::Error> {
+        let row = sqlx::query!(
+            r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
+                      is_active, created_at, password
+                 from users where username = $1::text::citext or email = $1::text::citext limit 1"#,
+            identifier,
+        )
+        .fetch_optional(db)
+        .await?;
+        Ok(row.map(|row| Login {
+            user: Self {
+                id: UserId(row.id),
+                username: row.username,
+                email: row.email,
+                role: Role::from_column(&row.role),
+                avatar: row.avatar,
+                bio: row.bio,
+                language: row.language,
+                is_active: row.is_active,
+                created_at: row.created_at,
+            },
+            password_hash: row.password,
+        }))
+    }
+
+    /// Gives the user another role; false if there is no such user.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn set_role(db: impl PgExecutor<'_>, id: UserId, role: Role) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!("update users set role = $2 where id = $1", id.0, role.as_str())
+            .execute(db)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Lets the user in or keeps them out; tokens and sockets of theirs end at once. False if there is none.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn set_active(db: impl PgExecutor<'_>, id: UserId, active: bool) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!("update users set is_active = $2 where id = $1", id.0, active)
+            .execute(db)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
