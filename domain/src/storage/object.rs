@@ -1,0 +1,154 @@
+//! Whole objects.
+
+use std::path::Path;
+
+use aws_sdk_s3::{
+    primitives::ByteStream,
+    types::{Delete, ObjectIdentifier},
+};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Storage, StorageError, classify};
+
+/// What HEAD says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    pub size: u64,
+    /// As the store writes it, quotes included.
+    pub etag: String,
+    pub content_type: Option<String>,
+}
+
+impl Storage {
+    /// Size and ETag of an object, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store does not answer.
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StorageError> {
+        let head = self.client.head_object().bucket(&*self.bucket).key(key).send().await;
+        match head.map_err(|e| classify(key, e)) {
+            Ok(head) => Ok(Some(ObjectHead {
+                size: head.content_length.unwrap_or_default().unsigned_abs(),
+                etag: head.e_tag.unwrap_or_default(),
+                content_type: head.content_type,
+            })),
+            Err(StorageError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies an object into a local file. `etag` pins it: another object under the key is refused.
+    /// A file that is left behind by an error is incomplete; write to a temporary name and rename.
+    ///
+    /// # Errors
+    /// [`StorageError::Changed`] when the ETag differs.
+    pub async fn download(&self, key: &str, etag: &str, path: &Path) -> Result<u64, StorageError> {
+        let object = self
+            .client
+            .get_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .if_match(etag)
+            .send()
+            .await
+            .map_err(|e| classify(key, e))?;
+        let file_error = |e| StorageError::File(path.display().to_string(), e);
+        let mut file = tokio::fs::File::create(path).await.map_err(file_error)?;
+        let mut body = object.body;
+        let mut bytes = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|e| StorageError::Unavailable {
+                key: key.to_owned(),
+                source: Box::new(e),
+            })?;
+            bytes += chunk.len() as u64;
+            file.write_all(&chunk).await.map_err(file_error)?;
+        }
+        file.flush().await.map_err(file_error)?;
+        Ok(bytes)
+    }
+
+    /// Stores a local file. Keys are unique to an attempt, so the object never changes: caches may keep it.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn put_file(&self, key: &str, path: &Path, content_type: &str) -> Result<u64, StorageError> {
+        let bytes = tokio::fs::read(path)
+            .await
+            .map_err(|e| StorageError::File(path.display().to_string(), e))?;
+        let size = bytes.len() as u64;
+        self.put(key, bytes, content_type).await.map(|()| size)
+    }
+
+    /// Stores `bytes`.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> Result<(), StorageError> {
+        self.client
+            .put_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .cache_control("public, max-age=31536000, immutable")
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| classify(key, e))
+    }
+
+    /// Up to 1,000 keys below `prefix`.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        let page = self
+            .client
+            .list_objects_v2()
+            .bucket(&*self.bucket)
+            .prefix(prefix)
+            .send()
+            .await
+            .map_err(|e| classify(prefix, e))?;
+        Ok(page.contents.unwrap_or_default().into_iter().filter_map(|o| o.key).collect())
+    }
+
+    /// Deletes everything below `prefix` and returns how many objects went. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`StorageError`]; what was deleted by then stays deleted.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<usize, StorageError> {
+        let mut gone = 0;
+        loop {
+            let keys = self.list(prefix).await?;
+            if keys.is_empty() {
+                return Ok(gone);
+            }
+            gone += keys.len();
+            let objects = keys
+                .into_iter()
+                .map(|key| ObjectIdentifier::builder().key(key).build())
+                .collect::<Result<Vec<_>, _>>()
+                .and_then(|o| Delete::builder().set_objects(Some(o)).quiet(true).build())
+                .map_err(|e| StorageError::Unavailable {
+                    key: prefix.to_owned(),
+                    source: Box::new(e),
+                })?;
+            let answer = self
+                .client
+                .delete_objects()
+                .bucket(&*self.bucket)
+                .delete(objects)
+                .send()
+                .await
+                .map_err(|e| classify(prefix, e))?;
+            if let Some(error) = answer.errors().first() {
+                return Err(StorageError::Refused {
+                    key: error.key().unwrap_or(prefix).to_owned(),
+                    code: error.code().unwrap_or_default().to_owned(),
+                });
+            }
+        }
+    }
+}

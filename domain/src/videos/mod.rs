@@ -1,0 +1,24 @@
+//! Videos: the record, what the pipeline made of it, and what people see of it while it is being made.
+
+/// What a generation consists of: renditions and chunks, decided by probe.
+mod generation;
+/// Who is told of a change, and on which topics.
+mod news;
+/// How far a video is, never backwards.
+mod progress;
+/// The row and its changes.
+mod record;
+/// Lists, newest first, by keyset.
+mod search;
+/// Closed segments: the pipeline's durable memory and the playlists' only source.
+mod segment;
+/// The words that a video's columns use.
+mod state;
+
+pub use generation::{Chunk, Grid, NewGeneration, Quality, Rendition, chunks, qualities, qualities_of, save_generation, set_measured};
+pub use news::{Effects, topic_of_user, topic_of_video, video_changed, video_deleted};
+pub use progress::{PartProgress, record_progress};
+pub use record::{Changes, NewVideo, Video};
+pub use search::{Filter, Page, Sort, list};
+pub use segment::{NewSegment, Segment, Window, insert_segment, mark_playable, segments, segments_of_chunk, window};
+pub use state::{Stage, Status, Visibility};

@@ -1,0 +1,221 @@
+//! Closed segments. A row is inserted after its object is stored, under the lease of the job that made it; so a
+//! playlist never names what is not there, and a second run knows where to resume.
+
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::ids::VideoId;
+
+/// A segment that was just stored.
+#[derive(Debug, Clone)]
+pub struct NewSegment {
+    pub video: VideoId,
+    pub generation: i32,
+    pub rendition: String,
+    /// Counts from 0 over the whole rendition.
+    pub n: i32,
+    pub chunk: i32,
+    pub run_no: i32,
+    pub key: String,
+    pub init_key: String,
+    pub init_hash: Vec<u8>,
+    /// RFC 6381, from the init segment.
+    pub codecs: String,
+    /// Decode time of the first sample and length, in 1/timescale s.
+    pub start: i64,
+    pub length: i64,
+    pub timescale: i32,
+    pub bytes: i32,
+    /// From the segment's start through its first key frame.
+    pub keyframe_bytes: Option<i32>,
+}
+
+/// A segment as playlists need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    pub n: i32,
+    pub chunk: i32,
+    pub key: String,
+    pub init_key: String,
+    pub start: i64,
+    pub length: i64,
+    pub timescale: i32,
+    pub bytes: i32,
+    pub keyframe_bytes: Option<i32>,
+}
+
+impl Segment {
+    /// Length in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.length as f64 / f64::from(self.timescale)
+    }
+}
+
+/// Inserts a segment and, with its rendition's first, the rendition's codecs and init segment. `false` if the
+/// segment is there already, from an earlier run: that one stays, because players may have it.
+///
+/// # Errors
+/// Those of the statements.
+pub async fn insert_segment(conn: &mut PgConnection, new: &NewSegment) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "insert into segments (video_id, generation, rendition, n, chunk, run_no, key, init_key, start, length,
+                               timescale, bytes, keyframe_bytes)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+        new.video.0,
+        new.generation,
+        new.rendition,
+        new.n,
+        new.chunk,
+        new.run_no,
+        new.key,
+        new.init_key,
+        new.start,
+        new.length,
+        new.timescale,
+        new.bytes,
+        new.keyframe_bytes,
+    )
+    .execute(&mut *conn)
+    .await?;
+    // Mostly no row is touched: only the first segment of a rendition finds it without an init segment.
+    sqlx::query!(
+        "update video_qualities set codecs = $4, init_key = $5, init_hash = $6
+          where video_id = $1 and generation = $2 and rendition = $3 and init_key is null",
+        new.video.0,
+        new.generation,
+        new.rendition,
+        new.codecs,
+        new.init_key,
+        new.init_hash,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// All segments of a rendition in order; gaps are possible while chunks are being made.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn segments(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    rendition: &str,
+) -> Result<Vec<Segment>, sqlx::Error> {
+    sqlx::query_as!(
+        Segment,
+        "select n, chunk, key, init_key, start, length, timescale, bytes, keyframe_bytes
+           from segments where video_id = $1 and generation = $2 and rendition = $3 order by n",
+        video.0,
+        generation,
+        rendition,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many segments each rendition has from `first` on without a gap, within `count` of them: where a second run
+/// of a chunk resumes.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn segments_of_chunk(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    first: i32,
+    count: i32,
+) -> Result<HashMap<String, i32>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select rendition, count(*)::int as "done!" from (
+               select rendition, n, row_number() over (partition by rendition order by n) - 1 as place
+                 from segments
+                where video_id = $1 and generation = $2 and n >= $3 and n < $3 + $4 and rendition <> 'audio'
+           ) s where n = $3 + place group by rendition"#,
+        video.0,
+        generation,
+        first,
+        count,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.rendition, r.done)).collect())
+}
+
+/// What can be played of a generation that is being made.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Window {
+    /// Seconds from the start that every rendition has without a gap.
+    pub seconds: f64,
+    /// How many segments of each rendition lie within that time.
+    pub segments: HashMap<String, i32>,
+}
+
+/// The contiguous prefix that video and audio both have. Chunks end in any order, so a rendition may have later
+/// segments that nobody can reach yet.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn window(db: impl PgExecutor<'_>, video: VideoId, generation: i32) -> Result<Window, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"with place as (
+               select rendition, n, length::float8 / timescale as seconds,
+                      row_number() over (partition by rendition order by n) - 1 as place
+                 from segments where video_id = $1 and generation = $2
+           ), prefix as (
+               select rendition, n, sum(seconds) over (partition by rendition order by n) as until
+                 from place where n = place
+           )
+           select q.rendition, coalesce(array_agg(p.until order by p.n) filter (where p.n is not null), '{}')
+                      as "ends!: Vec<f64>"
+             from video_qualities q left join prefix p on p.rendition = q.rendition
+            where q.video_id = $1 and q.generation = $2 group by q.rendition"#,
+        video.0,
+        generation,
+    )
+    .fetch_all(db)
+    .await?;
+    let seconds = rows
+        .iter()
+        .map(|r| r.ends.last().copied().unwrap_or_default())
+        .fold(f64::INFINITY, f64::min);
+    if !seconds.is_finite() || seconds <= 0.0 {
+        return Ok(Window::default());
+    }
+    // Audio segments end up to one AAC frame (21 ms at 48 kHz) off the video's boundary; both still count.
+    let reach = seconds + 0.1;
+    let segments = rows
+        .into_iter()
+        .map(|r| {
+            let inside = r.ends.iter().take_while(|&&end| end <= reach).count();
+            (r.rendition, i32::try_from(inside).unwrap_or(i32::MAX))
+        })
+        .collect();
+    Ok(Window { seconds, segments })
+}
+
+/// Marks a video playable once every rendition has its first segment; `true` if it became so just now.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn mark_playable(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "update videos set playable_at = now()
+          where id = $1 and generation = $2 and status = 'processing' and playable_at is null
+            and not exists (
+                select from video_qualities q where q.video_id = $1 and q.generation = $2
+                   and not exists (select from segments s where s.video_id = $1 and s.generation = $2
+                                      and s.rendition = q.rendition and s.n = 0))",
+        video.0,
+        generation,
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,59 @@
+//! The words that a video's columns use.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+            utoipa::ToSchema,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[sqlx(type_name = "text", rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)+
+        }
+
+        impl $name {
+            /// The word as columns and JSON spell it.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Whether a video can be watched in full.
+    Status {
+        /// The pipeline is at work; the video may be playable already.
+        Processing = "processing",
+        /// Every rendition is there.
+        Ready = "ready",
+        /// The pipeline gave up; a code says why, `cancelled` included.
+        Failed = "failed",
+    }
+}
+words! {
+    /// Where the pipeline is. Stages only go forward within a generation.
+    Stage {
+        Queued = "queued",
+        Probing = "probing",
+        Encoding = "encoding",
+        Packaging = "packaging",
+        Publishing = "publishing",
+        Done = "done",
+    }
+}
+words! {
+    /// Who may find and watch a video.
+    Visibility {
+        /// Everybody, and it is listed.
+        Public = "public",
+        /// Everybody who has the address.
+        Unlisted = "unlisted",
+        /// Its owner.
+        Private = "private",
+    }
+}
