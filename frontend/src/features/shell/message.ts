@@ -1,0 +1,3 @@
+// Element Plus' message with its styles: one module, so that one dynamic import brings both.
+import 'element-plus/es/components/message/style/css'
+export { ElMessage } from 'element-plus/es/components/message/index'

@@ -1,0 +1,60 @@
+// Calls about uploads, and the transfer of bytes straight to the object storage.
+import axios from 'axios'
+import { send } from '@/api/client'
+import { Problem } from '@/api/problem'
+import type { PublicConfig, UploadPart, UploadTicket, Video, Visibility } from '@/api/types'
+
+export interface FinishedPart {
+  part_number: number
+  etag: string
+}
+
+export interface UploadDetails {
+  title: string
+  description: string
+  visibility: Visibility
+}
+
+export function getConfig(): Promise<PublicConfig> {
+  return send({ url: '/config' })
+}
+
+export function startUpload(file: { filename: string; size: number; content_type: string }): Promise<UploadTicket> {
+  return send({ method: 'post', url: '/uploads', data: file })
+}
+
+export async function signParts(id: string, part_numbers: number[]): Promise<UploadPart[]> {
+  const answer = await send<{ parts: UploadPart[] }>({ method: 'post', url: `/uploads/${id}/parts`, data: { part_numbers } })
+  return answer.parts
+}
+
+export function abortUpload(id: string): Promise<void> {
+  return send({ method: 'delete', url: `/uploads/${id}` })
+}
+
+export function completeUpload(id: string, details: UploadDetails, parts?: FinishedPart[]): Promise<Video> {
+  // Joining thousands of parts takes the storage a while.
+  return send({ method: 'post', url: `/uploads/${id}/complete`, data: { ...details, parts }, timeout: 120_000 })
+}
+
+/** Sends bytes to a presigned address and returns their ETag. No header of ours may go there: the signature forbids it. */
+export async function putBytes(
+  url: string,
+  body: Blob,
+  headers: Record<string, string>,
+  onProgress: (loaded: number) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    const answer = await axios.put<unknown>(url, body, {
+      headers: { 'Content-Type': body.type || undefined, ...headers },
+      signal,
+      timeout: 0,
+      transformRequest: (data: Blob) => data,
+      onUploadProgress: (event) => onProgress(event.loaded),
+    })
+    return String(answer.headers.etag ?? '')
+  } catch (error) {
+    throw Problem.from(error)
+  }
+}

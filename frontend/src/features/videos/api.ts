@@ -1,0 +1,41 @@
+// Calls about videos.
+import { send } from '@/api/client'
+import type { Video, VideoPage, Visibility } from '@/api/types'
+
+export interface VideoQuery {
+  query?: string
+  sort?: 'new' | 'old' | 'title'
+  cursor?: string
+  limit?: number
+  owner?: 'me'
+}
+
+export interface VideoChanges {
+  title?: string
+  description?: string
+  visibility?: Visibility
+}
+
+export function listVideos(params: VideoQuery, signal?: AbortSignal): Promise<VideoPage> {
+  return send({ url: '/videos', params, signal })
+}
+
+export function getVideo(id: string, signal?: AbortSignal): Promise<Video> {
+  return send({ url: `/videos/${encodeURIComponent(id)}`, signal })
+}
+
+export function updateVideo(id: string, data: VideoChanges): Promise<Video> {
+  return send({ method: 'patch', url: `/videos/${encodeURIComponent(id)}`, data })
+}
+
+export function deleteVideo(id: string): Promise<void> {
+  return send({ method: 'delete', url: `/videos/${encodeURIComponent(id)}` })
+}
+
+export function retryVideo(id: string): Promise<Video> {
+  return send({ method: 'post', url: `/videos/${encodeURIComponent(id)}/retry` })
+}
+
+export function cancelVideo(id: string): Promise<Video> {
+  return send({ method: 'post', url: `/videos/${encodeURIComponent(id)}/cancel` })
+}
