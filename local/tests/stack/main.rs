@@ -1,4 +1,8 @@
 //! The embedded stack, driven from outside as its users drive it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+/// The private PostgreSQL cluster.
+mod postgres;
 /// The S3-protocol server through the AWS SDK and plain HTTP.
 mod s3;
