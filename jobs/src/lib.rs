@@ -1,1 +1,31 @@
-//! Placeholder.
+//! What work exists and does: one file per kind in `kinds/`, and in `flows/` the functions that write a row and
+//! enqueue its jobs in one transaction.
+
+/// What a running job has at hand.
+mod context;
+/// A row and its jobs, in one function.
+pub mod flows;
+/// The trait of a kind, and the list that makes it enqueueable.
+mod job;
+/// The kinds.
+pub mod kinds;
+/// What probe decided, as later jobs read it.
+mod plan;
+/// Progress of videos, gathered and written a few times a second.
+mod progress;
+/// Stores segments as the encoder closes them.
+mod publisher;
+/// Sources of running jobs on local disk.
+mod source;
+
+pub use context::{JobContext, Services, ServiceOptions, database_options, storage_options};
+pub use job::Job;
+
+/// Brings the whole schema up to date: the engine's part first.
+///
+/// # Errors
+/// A migration that fails, or one that was changed after it ran.
+pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    millrace_queue::migrate(pool).await?;
+    millrace_domain::migrate(pool).await
+}

@@ -1,7 +1,7 @@
 //! Who is told of a change. Events name ids only: the relay reads the row, which is the truth, and what only it
 //! can make, such as a playback token.
 
-use millrace_bus::{Event, Hint, Notifier};
+use millrace_bus::{Event, Hint};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -15,33 +15,6 @@ pub fn topic_of_video(id: VideoId) -> String {
 /// The topic of one person: their uploads and videos.
 pub fn topic_of_user(id: UserId) -> String {
     format!("user:{id}")
-}
-
-/// What must happen after commit: hints to the relays.
-#[derive(Debug, Default)]
-#[must_use = "fire it after commit"]
-pub struct Effects {
-    hints: Vec<Hint>,
-}
-
-impl Effects {
-    /// Adds one more hint.
-    pub fn push(&mut self, hint: Hint) {
-        self.hints.push(hint);
-    }
-
-    /// Call it after the commit.
-    pub fn fire(self, notifier: &Notifier) {
-        for hint in self.hints {
-            hint.fire(notifier);
-        }
-    }
-}
-
-impl From<Hint> for Effects {
-    fn from(hint: Hint) -> Self {
-        Self { hints: vec![hint] }
-    }
 }
 
 /// Tells the video's and its owner's topics that the video changed. Call it last in the transaction.

@@ -301,13 +301,7 @@ impl Video {
     /// # Errors
     /// Those of the statements.
     pub async fn delete(conn: &mut PgConnection, video: &Self) -> Result<(), sqlx::Error> {
-        let prefixes: Vec<String> = video.prefixes();
-        sqlx::query!(
-            "insert into doomed_objects (prefix) select unnest($1::text[]) on conflict do nothing",
-            &prefixes
-        )
-        .execute(&mut *conn)
-        .await?;
+        doom(&mut *conn, &video.prefixes()).await?;
         sqlx::query!("delete from video_progress where video_id = $1", video.id.0)
             .execute(&mut *conn)
             .await?;
@@ -326,4 +320,36 @@ impl Video {
             format!("images/{}/", self.id),
         ]
     }
+
+    /// Where the objects of its present generation lie, the source not among them.
+    pub fn prefixes_of_generation(&self) -> Vec<String> {
+        ["hls", "images"]
+            .map(|kind| format!("{kind}/{}/{}/", self.id, self.generation))
+            .to_vec()
+    }
+}
+
+/// Writes down that nothing below these prefixes is needed any more.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn doom(db: impl PgExecutor<'_>, prefixes: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into doomed_objects (prefix) select unnest($1::text[]) on conflict do nothing",
+        prefixes
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The objects below these prefixes are gone.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn forget_doomed(db: impl PgExecutor<'_>, prefixes: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from doomed_objects where prefix = any($1)", prefixes)
+        .execute(db)
+        .await?;
+    Ok(())
 }

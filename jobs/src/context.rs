@@ -1,0 +1,159 @@
+//! What a running job has at hand: the services of its process, and the engine's view of its run.
+
+use std::{ops::Deref, path::PathBuf, sync::Arc};
+
+use millrace_bus::Notifier;
+use millrace_config::Config;
+use millrace_domain::{
+    ids::VideoId,
+    media::{MediaError, Transcoder},
+    storage::{Storage, StorageOptions},
+    videos::Video,
+};
+use millrace_queue::{Failure, OrOutcome as _, Run};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    progress::ProgressWriter,
+    source::{Source, Sources},
+};
+
+/// What [`Services::start`] needs.
+pub struct ServiceOptions {
+    pub db: PgPool,
+    pub storage: Storage,
+    pub transcoder: Arc<dyn Transcoder>,
+    pub notifier: Notifier,
+    /// Where sources and open segments lie. Removed and made again at start: it holds nothing of worth.
+    pub work_dir: PathBuf,
+    /// Bytes of sources that may stay on disk when no job reads them.
+    pub source_cache: u64,
+}
+
+/// The services that all jobs of a process share; clones are cheap.
+#[derive(Clone)]
+pub struct Services {
+    pub db: PgPool,
+    pub storage: Storage,
+    pub transcoder: Arc<dyn Transcoder>,
+    pub notifier: Notifier,
+    pub(crate) progress: ProgressWriter,
+    sources: Sources,
+    work_dir: PathBuf,
+}
+
+impl Services {
+    /// Makes the working directory and starts writing progress until `shutdown`.
+    ///
+    /// # Errors
+    /// When the working directory cannot be made.
+    pub fn start(options: ServiceOptions, shutdown: CancellationToken) -> std::io::Result<Self> {
+        let sources = Sources::open(&options.work_dir.join("sources"), options.source_cache)?;
+        let progress = ProgressWriter::start(options.db.clone(), options.notifier.clone(), shutdown);
+        Ok(Self {
+            db: options.db,
+            storage: options.storage,
+            transcoder: options.transcoder,
+            notifier: options.notifier,
+            progress,
+            sources,
+            work_dir: options.work_dir,
+        })
+    }
+}
+
+/// The services, and the run of this job (by deref).
+pub struct JobContext {
+    services: Services,
+    run: Arc<Run>,
+}
+
+impl JobContext {
+    pub(crate) fn new(services: Services, run: Arc<Run>) -> Self {
+        Self { services, run }
+    }
+
+    /// The services of the process.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The database.
+    pub fn db(&self) -> &PgPool {
+        &self.services.db
+    }
+
+    /// The store.
+    pub fn storage(&self) -> &Storage {
+        &self.services.storage
+    }
+
+    /// A directory of this run's own below the working directory; the name tells whose it is.
+    pub(crate) fn scratch(&self, what: &str) -> PathBuf {
+        self.services.work_dir.join(format!("{what}-{}-{}", self.run.id, self.run.run_no))
+    }
+
+    /// The video, as long as it is being made in this generation.
+    pub(crate) async fn video(&self, id: VideoId, generation: i32) -> Result<Video, Failure> {
+        let video = Video::find(self.db(), id).await?.or_cancel("the video was deleted")?;
+        if video.generation != generation || video.status != millrace_domain::videos::Status::Processing {
+            return Err(Failure::cancel("the video moved on"));
+        }
+        Ok(video)
+    }
+
+    /// The video's source on local disk, downloaded once per process however many jobs ask.
+    pub(crate) async fn source(&self, video: &Video) -> Result<Source, Failure> {
+        self.services.sources.get(self.storage(), video, &self.run.cancelled()).await
+    }
+}
+
+impl Deref for JobContext {
+    type Target = Run;
+
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}
+
+/// What a media error means for the job: what the person or the operator must mend is not tried again.
+pub(crate) fn media_failure(error: MediaError) -> Failure {
+    if error.is_permanent() {
+        let code = error.code();
+        tracing::info!(code, detail = %error.detail, "{}", error.message);
+        Failure::fail(error.message).with_code(code)
+    } else {
+        error.into()
+    }
+}
+
+/// The store's options as configured.
+pub fn storage_options(config: &Config) -> StorageOptions {
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let storage = &config.storage;
+    StorageOptions {
+        endpoint: filled(&storage.endpoint),
+        public_endpoint: filled(&storage.public_endpoint),
+        region: storage.region.clone(),
+        bucket: storage.bucket.clone(),
+        access_key: storage.access_key.expose().to_owned(),
+        secret_key: storage.secret_key.expose().to_owned(),
+        path_style: storage.path_style,
+    }
+}
+
+/// The pool's address, and the direct one for listening and leases.
+///
+/// # Errors
+/// An address that is none.
+pub fn database_options(config: &Config) -> Result<(PgConnectOptions, PgConnectOptions), sqlx::Error> {
+    let database = &config.database;
+    let pool: PgConnectOptions = database.url.expose().parse()?;
+    let direct = if database.direct_url.is_empty() {
+        pool.clone()
+    } else {
+        database.direct_url.expose().parse()?
+    };
+    Ok((pool, direct))
+}

@@ -1,0 +1,6 @@
+//! A row and its jobs, in one function and one transaction: what is written is worked on, and nothing else is.
+
+/// Begin, retry, cancel and delete a video.
+mod video;
+
+pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};

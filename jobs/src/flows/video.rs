@@ -1,0 +1,116 @@
+//! A video's beginning, its second try, and its end.
+
+use millrace_domain::{
+    ids::{UserId, VideoId},
+    videos::{self, NewVideo, Status, Video},
+};
+use millrace_queue::{EnqueueError, NewJob, Wake};
+use sqlx::PgConnection;
+
+use crate::{
+    kinds::{DeleteObjects, Probe, pipeline_job},
+    plan::group,
+};
+
+/// Why a flow was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// There is no such video of this owner.
+    #[error("there is no such video")]
+    NotFound,
+    /// The video's state does not allow it.
+    #[error("the video is {}", .0.word())]
+    WrongState(Status),
+    #[error("could not enqueue the video's jobs")]
+    Enqueue(#[from] EnqueueError),
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Inserts a video and enqueues its pipeline. `None` if the upload became a video already: then nothing changed.
+/// Fire the [`Wake`] after commit.
+///
+/// # Errors
+/// [`FlowError`]; the transaction is then of no use.
+pub async fn start_video(conn: &mut PgConnection, new: &NewVideo) -> Result<Option<Wake>, FlowError> {
+    if !Video::insert(&mut *conn, new).await? {
+        return Ok(None);
+    }
+    let video = Video::find(&mut *conn, new.id).await?.ok_or(FlowError::NotFound)?;
+    begin(conn, &video).await.map(Some)
+}
+
+/// Starts another generation of a video that failed; what the last one made is deleted by a job.
+///
+/// # Errors
+/// [`FlowError::WrongState`] unless it failed.
+pub async fn retry_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+    let old = owned(conn, id, owner).await?;
+    if old.status != Status::Failed {
+        return Err(FlowError::WrongState(old.status));
+    }
+    // Somebody else may have restarted it between the look and this.
+    Video::restart(&mut *conn, id).await?.ok_or(FlowError::WrongState(Status::Processing))?;
+    let video = Video::find(&mut *conn, id).await?.ok_or(FlowError::NotFound)?;
+    let prefixes = old.prefixes_of_generation();
+    videos::doom(&mut *conn, &prefixes).await?;
+    let mut wake = sweep(conn, &old, prefixes).await?;
+    wake.merge(begin(conn, &video).await?);
+    Ok(wake)
+}
+
+/// Stops a video's pipeline: its jobs are cancelled wherever they run, and the video fails as `cancelled`.
+///
+/// # Errors
+/// [`FlowError::WrongState`] unless it is processing.
+pub async fn cancel_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+    let video = owned(conn, id, owner).await?;
+    if video.status != Status::Processing {
+        return Err(FlowError::WrongState(video.status));
+    }
+    // Jobs before rows before topics: the order in which everybody locks.
+    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "cancelled by its owner").await?;
+    Video::fail(&mut *conn, id, video.generation, "cancelled", "Processing was cancelled.").await?;
+    wake.merge(videos::video_changed(conn, id, owner).await?);
+    Ok(wake)
+}
+
+/// Deletes a video: the rows now, the objects by job.
+///
+/// # Errors
+/// [`FlowError::NotFound`]
+pub async fn delete_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+    let video = owned(conn, id, owner).await?;
+    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted").await?;
+    Video::delete(conn, &video).await?;
+    wake.merge(sweep(conn, &video, video.prefixes()).await?);
+    wake.merge(videos::video_deleted(conn, id, owner).await?);
+    Ok(wake)
+}
+
+async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError> {
+    let probe = Probe {
+        video: video.id,
+        generation: video.generation,
+    };
+    let job = pipeline_job(NewJob::new(&probe), video);
+    let mut wake = millrace_queue::enqueue(conn, job).await?.wake;
+    wake.merge(videos::video_changed(conn, video.id, video.user_id).await?);
+    Ok(wake)
+}
+
+async fn sweep(conn: &mut PgConnection, video: &Video, prefixes: Vec<String>) -> Result<Wake, FlowError> {
+    let job = DeleteObjects {
+        video: video.id,
+        generation: video.generation,
+        prefixes,
+    };
+    Ok(millrace_queue::enqueue(conn, NewJob::new(&job).owner(video.user_id.0)).await?.wake)
+}
+
+async fn owned(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Video, FlowError> {
+    Video::find(conn, id)
+        .await?
+        .filter(|v| v.user_id == owner)
+        .ok_or(FlowError::NotFound)
+}

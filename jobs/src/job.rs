@@ -1,0 +1,64 @@
+//! The trait of a kind, and the list that makes it enqueueable.
+
+use std::{future::Future, time::Duration};
+
+use millrace_queue::{Backoff, Outcome};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::JobContext;
+
+/// A kind of work: what it carries, its policy, and what it does. To add one: one file in `kinds/`, one line in
+/// the list of `kinds/mod.rs`. Enqueueing a kind that is not in the list does not compile.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stable name. Never rename one with jobs queued: alias it.
+    const KIND: &'static str;
+    /// The queue it runs in: `media` for what keeps a core busy, `default` for the rest.
+    const QUEUE: &'static str;
+    /// Former names that are still run.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Runs that may fail before the job is given up.
+    const MAX_ATTEMPTS: u16 = 8;
+    /// Workers that it may take down before it is quarantined.
+    const MAX_CRASHES: u16 = 5;
+    /// Smaller runs first.
+    const PRIORITY: i16 = 0;
+    /// How long one run may take.
+    const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+    /// How long it waits after a failed run.
+    const BACKOFF: Backoff = Backoff::DEFAULT;
+
+    /// Does the work. It may run twice: say above the struct why that is safe.
+    fn run(self, cx: &JobContext) -> impl Future<Output = Outcome> + Send;
+}
+
+/// Makes each listed kind enqueueable and registers its handler.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $module:ident :: $name:ident),+ $(,)?) => {
+        $($(#[$doc])* mod $module;)+
+        $(pub use $module::$name;)+
+
+        $(impl millrace_queue::Kind for $name {
+            const KIND: &'static str = <Self as $crate::Job>::KIND;
+            const QUEUE: &'static str = <Self as $crate::Job>::QUEUE;
+            const ALIASES: &'static [&'static str] = <Self as $crate::Job>::ALIASES;
+            const MAX_ATTEMPTS: u16 = <Self as $crate::Job>::MAX_ATTEMPTS;
+            const MAX_CRASHES: u16 = <Self as $crate::Job>::MAX_CRASHES;
+            const PRIORITY: i16 = <Self as $crate::Job>::PRIORITY;
+            const TIMEOUT: std::time::Duration = <Self as $crate::Job>::TIMEOUT;
+            const BACKOFF: millrace_queue::Backoff = <Self as $crate::Job>::BACKOFF;
+        })+
+
+        /// Every kind with its handler.
+        pub fn registry() -> millrace_queue::Registry<$crate::Services> {
+            let mut registry = millrace_queue::Registry::new();
+            $(registry.register::<$name>(|job, run, services: $crate::Services| {
+                Box::pin(async move {
+                    let cx = $crate::JobContext::new(services, run);
+                    $crate::Job::run(job, &cx).await
+                })
+            });)+
+            registry
+        }
+    };
+}
+pub(crate) use kinds;

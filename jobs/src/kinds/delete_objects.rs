@@ -1,0 +1,42 @@
+//! delete_objects: what nothing refers to any more leaves the store.
+
+use std::time::Duration;
+
+use millrace_domain::{ids::VideoId, videos};
+use millrace_queue::{Done, Outcome};
+use serde::{Deserialize, Serialize};
+
+use crate::{Job, JobContext, plan::group};
+
+/// Deletes the objects of a video, or of one of its generations, once no job can add to them any more.
+/// Safe twice: a prefix that is empty is deleted again at no cost.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeleteObjects {
+    pub video: VideoId,
+    /// The newest generation whose jobs may still run.
+    pub generation: i32,
+    /// Rows of `doomed_objects`.
+    pub prefixes: Vec<String>,
+}
+
+impl Job for DeleteObjects {
+    const KIND: &'static str = "delete_objects";
+    const QUEUE: &'static str = "default";
+    const MAX_ATTEMPTS: u16 = 100;
+
+    async fn run(self, cx: &JobContext) -> Outcome {
+        // A job that was asked to stop may still be storing its last segment.
+        if millrace_queue::group_is_live(cx.db(), group(self.video, self.generation)).await? {
+            return Ok(Done::Snooze(Duration::from_secs(1)));
+        }
+        let mut gone = 0;
+        for prefix in &self.prefixes {
+            gone += cx.storage().delete_prefix(prefix).await?;
+        }
+        tracing::info!(video = %self.video, objects = gone, "deleted the objects of a video");
+        cx.complete(cx.db(), async |tx| {
+            videos::forget_doomed(&mut *tx, &self.prefixes).await.map(|()| millrace_queue::Wake::none())
+        })
+        .await
+    }
+}

@@ -1,0 +1,22 @@
+//! The kinds, and their list.
+
+crate::job::kinds! {
+    /// Says what a file is, decides the grid, the ladder and the chunks, and enqueues the rest of the pipeline.
+    probe::Probe,
+    /// Makes the picture that stands for a video.
+    poster::Poster,
+    /// Encodes the sound of a video.
+    audio::EncodeAudio,
+    /// Encodes one slice of a video into every rung.
+    chunk::EncodeChunk,
+    /// Checks that every segment is there and measures the renditions.
+    package::Package,
+    /// Makes a video ready.
+    publish::Publish,
+    /// Ends a video whose pipeline gave up.
+    video_failed::VideoFailed,
+    /// Deletes objects that nothing refers to any more.
+    delete_objects::DeleteObjects,
+}
+
+pub(crate) use probe::pipeline_job;

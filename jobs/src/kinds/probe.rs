@@ -1,0 +1,182 @@
+//! probe: what is in the file, and what to make of it.
+
+use millrace_domain::{
+    ids::VideoId,
+    media::{AUDIO_BITRATE, Plan},
+    videos::{self, Chunk, Grid, NewGeneration, Rendition, Stage, Video},
+};
+use millrace_queue::{NewJob, Outcome};
+use serde::{Deserialize, Serialize};
+
+use super::{EncodeAudio, EncodeChunk, Package, Poster, Publish, VideoFailed};
+use crate::{
+    Job, JobContext,
+    context::media_failure,
+    plan::{Decided, group},
+};
+
+/// Says what a file is, decides the grid, the ladder and the chunks, and enqueues the rest of the pipeline.
+/// Safe twice: everything that it decides is written in the transaction that completes it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Probe {
+    pub video: VideoId,
+    pub generation: i32,
+}
+
+impl Job for Probe {
+    const KIND: &'static str = "probe";
+    const QUEUE: &'static str = "media";
+    /// Before everything else: without it nobody knows what to do.
+    const PRIORITY: i16 = -30;
+
+    async fn run(self, cx: &JobContext) -> Outcome {
+        let video = cx.video(self.video, self.generation).await?;
+        self.say_probing(cx, &video).await?;
+        let source = cx.source(&video).await?;
+        let probe = cx
+            .services()
+            .transcoder
+            .probe(source.path(), &cx.cancelled())
+            .await
+            .map_err(media_failure)?;
+        let slots = millrace_queue::live_slots(cx.db(), Self::QUEUE).await?;
+        let plan = Plan::new(&probe, slots);
+        let decided = Decided { probe, plan };
+        cx.complete(cx.db(), async |tx| {
+            let jobs = Pipeline::new(&video, &decided);
+            videos::save_generation(tx, &self.rows(&decided, &jobs)?).await?;
+            videos::Video::advance(&mut *tx, self.video, self.generation, Stage::Encoding).await?;
+            let mut wake = millrace_queue::enqueue_all(tx, jobs.into_jobs()).await?.wake;
+            wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            Ok::<_, millrace_queue::Failure>(wake)
+        })
+        .await
+    }
+}
+
+impl Probe {
+    async fn say_probing(&self, cx: &JobContext, video: &Video) -> Result<(), millrace_queue::Failure> {
+        let mut tx = cx.db().begin().await?;
+        cx.fence(&mut tx).await?;
+        if Video::advance(&mut *tx, self.video, self.generation, Stage::Probing).await? {
+            let hint = videos::video_changed(&mut tx, video.id, video.user_id).await?;
+            tx.commit().await?;
+            hint.fire(cx.notifier());
+        }
+        Ok(())
+    }
+
+    fn rows(&self, decided: &Decided, jobs: &Pipeline) -> Result<NewGeneration, serde_json::Error> {
+        let Decided { probe, plan } = decided;
+        let mut renditions: Vec<Rendition> = plan
+            .ladder
+            .iter()
+            .map(|rung| Rendition {
+                name: rung.rendition.as_str().to_owned(),
+                size: Some((rung.width, rung.height)),
+                max_bitrate: rung.max_bitrate,
+            })
+            .collect();
+        if plan.audio {
+            renditions.push(Rendition {
+                name: "audio".to_owned(),
+                size: None,
+                max_bitrate: AUDIO_BITRATE,
+            });
+        }
+        Ok(NewGeneration {
+            video: self.video,
+            generation: self.generation,
+            format: probe.format.clone(),
+            duration: probe.duration,
+            size: probe.video.as_ref().map(|v| (v.width, v.height)),
+            grid: probe.video.as_ref().map(|_| Grid {
+                fps_num: plan.grid.fps.num,
+                fps_den: plan.grid.fps.den,
+                frame_count: plan.grid.frame_count,
+                segment_frames: plan.grid.segment_frames,
+            }),
+            has_audio: plan.audio,
+            probe: serde_json::to_value(decided)?,
+            renditions,
+            chunks: jobs.chunk_rows(plan),
+        })
+    }
+}
+
+/// The job graph of one generation: {poster, audio, chunks} -> package -> publish.
+struct Pipeline {
+    poster: Option<NewJob>,
+    audio: Option<NewJob>,
+    chunks: Vec<NewJob>,
+    package: NewJob,
+    publish: NewJob,
+}
+
+impl Pipeline {
+    fn new(video: &Video, decided: &Decided) -> Self {
+        let (id, generation) = (video.id, video.generation);
+        let job = |job: NewJob| pipeline_job(job, video);
+        let poster = decided
+            .probe
+            .video
+            .is_some()
+            // Its failure costs a picture, not the video.
+            .then(|| NewJob::new(&Poster { video: id, generation }).owner(video.user_id.0).group(group(id, generation)));
+        let audio = decided.plan.audio.then(|| job(NewJob::new(&EncodeAudio { video: id, generation })));
+        let chunks: Vec<NewJob> = decided
+            .plan
+            .chunks
+            .iter()
+            .map(|c| {
+                let encode = EncodeChunk { video: id, generation, chunk: c.chunk };
+                // The first chunk is what people wait for; it goes before the later chunks of everybody.
+                let priority = if c.chunk == 0 { EncodeChunk::FIRST } else { EncodeChunk::PRIORITY };
+                job(NewJob::new(&encode)).priority(priority)
+            })
+            .collect();
+        let encoded: Vec<_> = chunks.iter().chain(&audio).map(NewJob::id).collect();
+        let package = job(NewJob::new(&Package { video: id, generation })).after(&encoded);
+        let mut publish = job(NewJob::new(&Publish { video: id, generation })).after(&[package.id()]);
+        if let Some(poster) = &poster {
+            publish = publish.after_any_outcome(&[poster.id()]);
+        }
+        Self { poster, audio, chunks, package, publish }
+    }
+
+    fn chunk_rows(&self, plan: &Plan) -> Vec<Chunk> {
+        plan.chunks
+            .iter()
+            .zip(&self.chunks)
+            .map(|(c, job)| Chunk {
+                chunk: c.chunk,
+                first_frame: c.first_frame,
+                frames: c.frames,
+                first_segment: c.first_segment,
+                segments: c.segments,
+                job: job.id().0,
+            })
+            .collect()
+    }
+
+    fn into_jobs(self) -> Vec<NewJob> {
+        self.chunks
+            .into_iter()
+            .chain(self.audio)
+            .chain(self.poster)
+            .chain([self.package, self.publish])
+            .collect()
+    }
+}
+
+/// What every job of a generation has in common: its owner, its group, and that its failure fails the video.
+pub(crate) fn pipeline_job(job: NewJob, video: &Video) -> NewJob {
+    let failed = VideoFailed {
+        video: video.id,
+        generation: video.generation,
+        failure: None,
+    };
+    job.owner(video.user_id.0)
+        .group(group(video.id, video.generation))
+        .on_failure(failed.job(video.user_id))
+}

@@ -1,0 +1,33 @@
+//! publish: the video is ready.
+
+use millrace_domain::{
+    ids::VideoId,
+    videos::{self, Video},
+};
+use millrace_queue::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::{Job, JobContext};
+
+/// Makes a video ready. The state, its event and the completion are one transaction, so no client can miss it.
+/// Safe twice: a video that is ready stays so.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Publish {
+    pub video: VideoId,
+    pub generation: i32,
+}
+
+impl Job for Publish {
+    const KIND: &'static str = "publish";
+    const QUEUE: &'static str = "default";
+    const MAX_ATTEMPTS: u16 = 20;
+
+    async fn run(self, cx: &JobContext) -> Outcome {
+        let video = cx.video(self.video, self.generation).await?;
+        cx.complete(cx.db(), async |tx| {
+            Video::publish(&mut *tx, video.id, self.generation).await?;
+            videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)
+        })
+        .await
+    }
+}

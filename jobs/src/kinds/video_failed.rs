@@ -1,0 +1,74 @@
+//! video_failed: the pipeline gave up, and the person is told why.
+
+use millrace_domain::{
+    ids::{UserId, VideoId},
+    videos::{self, Video},
+};
+use millrace_queue::{FailureNote, NewJob, Outcome, State, UniqueKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{Job, JobContext, plan::group};
+
+/// Ends a video whose pipeline gave up. The engine inserts it in the transaction that ends the job that failed,
+/// whoever ended it; so a video never waits for a job that is gone.
+/// Safe twice: only a processing video of this generation can fail.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct VideoFailed {
+    pub video: VideoId,
+    pub generation: i32,
+    /// Filled in by the engine.
+    #[serde(rename = "_failure", default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureNote>,
+}
+
+impl Job for VideoFailed {
+    const KIND: &'static str = "video_failed";
+    const QUEUE: &'static str = "default";
+    const MAX_ATTEMPTS: u16 = 20;
+
+    async fn run(self, cx: &JobContext) -> Outcome {
+        let (code, message) = self.reason();
+        cx.complete(cx.db(), async |tx| {
+            // Siblings are of no use any more, and they must not keep cores busy.
+            let mut wake = millrace_queue::cancel_group(tx, group(self.video, self.generation), "the video failed").await?;
+            if Video::fail(&mut *tx, self.video, self.generation, &code, &message).await?
+                && let Some(video) = Video::find(&mut *tx, self.video).await?
+            {
+                wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            }
+            Ok::<_, sqlx::Error>(wake)
+        })
+        .await
+    }
+}
+
+impl VideoFailed {
+    /// The job itself: one per generation, since the first failure is the one that tells.
+    pub(crate) fn job(&self, owner: UserId) -> NewJob {
+        NewJob::new(self)
+            .owner(owner.0)
+            .unique(UniqueKey::until_done(format!("video_failed:{}:{}", self.video, self.generation)))
+    }
+
+    /// A stable word and a sentence for the person. What the handler said for good is theirs to read; the text of
+    /// an error that was retried until it was given up is ours.
+    fn reason(&self) -> (String, String) {
+        let note = self.failure.as_ref();
+        let code = note.and_then(|n| n.code.clone());
+        let text = note.and_then(|n| n.reason.clone());
+        match (note.map(|n| n.state), code, text) {
+            (Some(State::Cancelled), ..) => ("cancelled".to_owned(), "Processing was cancelled.".to_owned()),
+            (Some(State::Quarantined), ..) => (
+                "crashed".to_owned(),
+                "This file crashed the encoder again and again. It may be damaged.".to_owned(),
+            ),
+            (_, Some(code), Some(text)) if note.is_some_and(|n| n.state == State::Discarded) && code != "attempts_spent" => {
+                (code, text)
+            }
+            _ => (
+                "processing_failed".to_owned(),
+                "Processing failed for a reason on our side. You can try again.".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Stores segments as the encoder closes them: the object first, then its row under the job's lease.
+
+use std::collections::HashMap;
+
+use millrace_domain::{
+    ids::VideoId,
+    media::{ClosedSegment, mp4},
+    videos::{self, NewSegment, Video},
+};
+use millrace_queue::{Failure, Wake};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+
+use crate::JobContext;
+
+/// Stores what comes in on `closed` until the encoder drops its end. A slow store holds the encoder's announcements
+/// back, not its disk: files that wait are few, because the channel is short.
+pub(crate) struct Publisher<'a> {
+    cx: &'a JobContext,
+    video: &'a Video,
+    chunk: i32,
+    inits: HashMap<String, Init>,
+}
+
+/// The init segment of a rendition as this run made it.
+#[derive(Clone)]
+struct Init {
+    key: String,
+    hash: Vec<u8>,
+    codecs: String,
+    timescale: u32,
+}
+
+impl<'a> Publisher<'a> {
+    pub(crate) fn new(cx: &'a JobContext, video: &'a Video, chunk: i32) -> Self {
+        Self {
+            cx,
+            video,
+            chunk,
+            inits: HashMap::new(),
+        }
+    }
+
+    /// Runs until the channel closes; returns how many segments were stored.
+    pub(crate) async fn run(mut self, mut closed: mpsc::Receiver<ClosedSegment>) -> Result<usize, Failure> {
+        let mut stored = 0;
+        while let Some(segment) = closed.recv().await {
+            self.store(&segment).await?;
+            stored += 1;
+            // Best effort: the whole directory goes with the run.
+            let _ = tokio::fs::remove_file(&segment.path).await;
+        }
+        Ok(stored)
+    }
+
+    async fn store(&mut self, segment: &ClosedSegment) -> Result<(), Failure> {
+        let rendition = segment.rendition.as_str();
+        let init = self.init(rendition, segment).await?;
+        let bytes = tokio::fs::read(&segment.path).await?;
+        let fragment = mp4::MediaSegment::parse(&bytes)?;
+        let key = format!("{}seg_{}.m4s", self.prefix(rendition), segment.n);
+        let size = i32::try_from(bytes.len())?;
+        self.cx.storage().put(&key, bytes, "video/mp4").await?;
+        let row = NewSegment {
+            video: self.video.id,
+            generation: self.video.generation,
+            rendition: rendition.to_owned(),
+            n: segment.n,
+            chunk: self.chunk,
+            run_no: self.cx.run_no,
+            key,
+            init_key: init.key,
+            init_hash: init.hash,
+            codecs: init.codecs,
+            start: i64::try_from(fragment.start)?,
+            length: i64::try_from(fragment.duration)?,
+            timescale: i32::try_from(init.timescale)?,
+            bytes: size,
+            keyframe_bytes: fragment.keyframe_bytes.and_then(|b| i32::try_from(b).ok()),
+        };
+        self.insert(&row).await
+    }
+
+    /// Inserts the row and, with a rendition's very first, sees whether the video can be watched from now on.
+    async fn insert(&self, row: &NewSegment) -> Result<(), Failure> {
+        let mut tx = self.cx.db().begin().await?;
+        self.cx.fence(&mut tx).await?;
+        videos::insert_segment(&mut tx, row).await?;
+        let mut wake = Wake::none();
+        if row.n == 0 {
+            wake = first_of_rendition(&mut tx, self.video).await?;
+        }
+        tx.commit().await?;
+        wake.fire(self.cx.notifier());
+        Ok(())
+    }
+
+    /// Stores the init segment of a rendition before its first media segment.
+    async fn init(&mut self, rendition: &str, segment: &ClosedSegment) -> Result<Init, Failure> {
+        if let Some(init) = self.inits.get(rendition) {
+            return Ok(init.clone());
+        }
+        let bytes = tokio::fs::read(&segment.init).await?;
+        let parsed = mp4::InitSegment::parse(&bytes)?;
+        let init = Init {
+            key: format!("{}init.mp4", self.prefix(rendition)),
+            hash: Sha256::digest(&bytes).to_vec(),
+            codecs: parsed.codecs,
+            timescale: parsed.timescale,
+        };
+        self.cx.storage().put(&init.key, bytes, "video/mp4").await?;
+        self.inits.insert(rendition.to_owned(), init.clone());
+        Ok(init)
+    }
+
+    /// The run's own folder: two runs never write the same key, and the losing one's objects have no rows.
+    fn prefix(&self, rendition: &str) -> String {
+        let (id, generation): (VideoId, i32) = (self.video.id, self.video.generation);
+        format!("hls/{id}/{generation}/{rendition}/c{}-{}/", self.chunk, self.cx.run_no)
+    }
+}
+
+async fn first_of_rendition(conn: &mut sqlx::PgConnection, video: &Video) -> Result<Wake, sqlx::Error> {
+    // The video's row serializes the first segments of its renditions: the last of them sees all others.
+    let Some(_) = Video::lock(conn, video.id).await? else {
+        return Ok(Wake::none());
+    };
+    if videos::mark_playable(&mut *conn, video.id, video.generation).await? {
+        return Ok(videos::video_changed(conn, video.id, video.user_id).await?.into());
+    }
+    Ok(Wake::none())
+}
