@@ -10,6 +10,7 @@ use crate::ConfigError;
 const PREFIX: &str = "MILLRACE__";
 
 /// A single variable such as MILLRACE_ENV; the only place of the workspace that reads the environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }

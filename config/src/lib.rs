@@ -3,6 +3,8 @@
 
 /// Reading MILLRACE__ variables and the files that _FILE variables name.
 mod environment;
+/// Logs, as configured.
+mod logging;
 /// A string that is never printed.
 mod secret;
 /// The sections and their keys.
@@ -16,6 +18,7 @@ use figment::{
 };
 
 pub use environment::variable;
+pub use logging::start_logging;
 pub use secret::Secret;
 pub use settings::*;
 
