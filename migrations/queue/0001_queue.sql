@@ -220,11 +220,11 @@ create function queue.uuid7() returns uuid language sql volatile parallel safe a
         52, 1), 53, 1), 'hex')::uuid
 $$;
 
--- Keeps the first error (often the cause) and the last nineteen.
-create function queue.add_error(errors jsonb, entry jsonb) returns jsonb language sql immutable parallel safe as $$
+-- Keeps the first error (often the cause) and the last nineteen. Times are the database's.
+create function queue.add_error(errors jsonb, entry jsonb) returns jsonb language sql volatile parallel safe as $$
     select case when entry is null then errors
-                when jsonb_array_length(errors) >= 20 then (errors - 1) || jsonb_build_array(entry)
-                else errors || jsonb_build_array(entry) end
+                else case when jsonb_array_length(errors) >= 20 then errors - 1 else errors end
+                     || jsonb_build_array(jsonb_build_object('at', clock_timestamp()) || entry) end
 $$;
 
 -- Takes free unique keys (or expired ones). Returns those it got; who got nothing looks up the holder.
@@ -321,7 +321,8 @@ begin
                 id, kind, queue, end_state, priority, run_at, args, attempt, max_attempts, crash_count, max_crashes,
                 run_no, token, worker_id, started_at, timeout_ms, backoff, owner, limit_key, group_id, unique_key,
                 on_failure, checkpoint, meta, tags, traceparent, queue.add_error(errors, error),
-                coalesce(end_result, result), cancel_requested_at, cancel_reason, created_at, code, reason
+                coalesce(end_result, result), cancel_requested_at, cancel_reason, created_at, code,
+                coalesce(reason, case when end_state = 'cancelled' then cancel_reason end)
               from gone
             returning id, state, kind, code, reason, unique_key, on_failure
         )
@@ -452,7 +453,7 @@ begin
          order by j.id limit in_limit
            for update skip locked
     loop
-        v_entry := jsonb_build_object('run_no', r.run_no, 'attempt', r.attempt, 'at', clock_timestamp(), 'code', 'crashed',
+        v_entry := jsonb_build_object('run_no', r.run_no, 'attempt', r.attempt, 'code', 'crashed',
             'error', 'the worker stopped without an answer', 'worker', r.worker_id, 'lease_until', r.lease_until);
         v_state := case when r.cancel_requested_at is not null then 'cancelled'::queue.state
                         when r.crash_count + 1 >= r.max_crashes then 'quarantined'
@@ -511,6 +512,38 @@ begin
                 array_fill('cancelled'::text, array[cardinality(v_ids)]), array_fill(in_reason, array[cardinality(v_ids)]),
                 array_fill(null::jsonb, array[cardinality(v_ids)]), array_fill(null::jsonb, array[cardinality(v_ids)])) e;
     end if;
+end $$;
+
+-- Moves a job that ended unhappily back from the history, under its id, with attempts and crashes forgiven. Returns its
+-- queue, or null when there is no such job or another one holds its unique key.
+create function queue.retry_ended(in_id uuid) returns text language plpgsql as $$
+declare
+    v_key   text;
+    v_queue text;
+begin
+    select unique_key into v_key from queue.history
+     where id = in_id and state in ('cancelled', 'discarded', 'quarantined') for update;
+    if not found then
+        return null;
+    end if;
+    if v_key is not null then
+        perform queue.take_keys(array[v_key], array[in_id], array[null::bigint]);
+        if not found and not exists (select from queue.unique_key where key = v_key and job_id = in_id) then
+            return null;
+        end if;
+    end if;
+    with back as (
+        delete from queue.history where id = in_id returning *
+    )
+    insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, run_no, timeout_ms,
+                           backoff, owner, limit_key, group_id, unique_key, on_failure, checkpoint, meta, tags,
+                           traceparent, errors, created_at)
+    select id, kind, queue, 'available', priority, clock_timestamp(), args, max_attempts, max_crashes, run_no, timeout_ms,
+           backoff, owner, limit_key, group_id, unique_key, on_failure, checkpoint, meta, tags,
+           traceparent, errors, created_at
+      from back
+    returning queue into v_queue;
+    return v_queue;
 end $$;
 
 -- Moves due jobs to the ready index and says when the next one is due. A separate step, so that the claim reads one

@@ -1,1 +1,83 @@
-//! Placeholder.
+//! The job engine of Millrace over PostgreSQL: enqueue, claim, lease, run, acknowledge. It knows no kind and no video.
+//!
+//! A job is a row of the hot table until it ends, and a row of the history after. The lifecycle is SQL
+//! (`migrations/queue`); this crate carries it out, hosted by apalis: one worker per queue, fed by one claimer.
+//! Delivery is at least once, and every write of a worker is fenced by the token of its claim.
+
+/// Tells the database how runs ended, in batches, until it accepts.
+mod acknowledge;
+/// Our backend of apalis, one per queue.
+mod backend;
+/// How long a failed job waits.
+mod backoff;
+/// Claims work for all queues in one statement.
+mod claim;
+/// Commits an effect together with the completion.
+mod complete;
+/// A worker process, from start to drained.
+mod engine;
+/// Inserts jobs in the caller's transaction.
+mod enqueue;
+/// Runs one claimed job.
+mod execute;
+/// Reads one job.
+mod find;
+/// The id of a job.
+mod id;
+/// A job that is not enqueued yet.
+mod job;
+/// A kind: name and policy.
+mod kind;
+/// Keeps leases alive and finds lost ones.
+mod lease;
+/// A database connection of one loop.
+mod link;
+/// Partitions, retention, sweeps.
+mod maintain;
+/// The schema.
+mod migrate;
+/// How a run ends.
+mod outcome;
+/// Progress of running jobs.
+mod progress;
+/// The kinds that a worker runs.
+mod registry;
+/// Takes back the jobs of dead workers.
+mod rescue;
+/// One run, as its handler sees it.
+mod run;
+/// The free places of each queue.
+mod slots;
+/// The states of a job.
+mod state;
+/// Cancel, retry, discard.
+mod steer;
+/// The claims this process holds.
+mod ticket;
+/// Unique keys.
+mod unique;
+/// What to tell others after a commit.
+mod wake;
+
+pub use backoff::Backoff;
+pub use engine::{Drained, Engine, EngineOptions};
+pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
+pub use find::{JobRow, find};
+pub use id::JobId;
+pub use job::{FailureNote, NewJob};
+pub use kind::Kind;
+pub use maintain::maintain;
+pub use migrate::{migrate, migrator};
+pub use outcome::{Done, Failure, OrOutcome, Outcome};
+pub use progress::Progress;
+pub use registry::Registry;
+pub use rescue::{Rescued, rescue};
+pub use run::{LeaseError, Run};
+pub use state::State;
+pub use steer::{
+    CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,
+    retry,
+};
+pub use ticket::CancelReason;
+pub use unique::UniqueKey;
+pub use wake::{CANCEL, WORK, Wake};

@@ -1,0 +1,15 @@
+update queue.job j
+   set state = 'running', run_no = run_no + 1, attempt = attempt + 1, token = $4, worker_id = $6,
+       started_at = clock_timestamp(), lease_until = clock_timestamp() + $5 * interval '1 millisecond'
+ where id = any(array(
+       select c.id
+         from unnest($1::text[], $2::bigint[]) as q(name, free)
+        cross join lateral (
+              select id from queue.job
+               where queue = q.name and state = 'available' and kind = any($3)
+               order by priority, run_at, id
+               limit q.free
+                 for update skip locked) as c
+        where not exists (select from queue.queue p where p.name = q.name and p.paused_at is not null)))
+returning id, kind, queue, args, attempt, max_attempts, run_no, timeout_ms, backoff, owner, group_id, checkpoint,
+          meta, traceparent, created_at

@@ -1,0 +1,402 @@
+//! A worker process: all loops of the engine around apalis's workers, from start to drained.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use apalis_core::{error::BoxDynError, monitor::Monitor, worker::builder::WorkerBuilder};
+use millrace_bus::{Heard, Listener, Notifier};
+use sqlx::{PgPool, postgres::PgConnectOptions, types::Json};
+use tokio::{
+    sync::{Notify, mpsc::unbounded_channel},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    CancelReason, Registry,
+    acknowledge::{Acker, Acks},
+    backend::{Claimed, Inbox, QueueBackend},
+    claim::Claimer,
+    execute::{ExecuteLayer, Failed},
+    lease::{Keeper, Worker},
+    link::Link,
+    maintain::maintain_until,
+    progress::ProgressBoard,
+    rescue::rescue_until,
+    slots::Slots,
+    ticket::Tickets,
+    wake::{CANCEL, WORK},
+};
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// For handlers and progress. The loops of the engine have connections of their own (about six).
+    pub pool: PgPool,
+    /// How to make those, and to LISTEN: a direct connection, not one through a transaction pooler.
+    pub listen_options: PgConnectOptions,
+    /// The queues it serves and how many of their jobs run at the same time.
+    pub queues: Vec<(String, usize)>,
+    /// How long a claim holds without renewal: the time after which the jobs of a dead worker run elsewhere.
+    pub lease: Duration,
+    /// How often leases are renewed; at most a third of the lease.
+    pub heartbeat: Duration,
+    /// How often it looks for work and cancellations when nobody notifies. At most a second.
+    pub poll: Duration,
+    /// How often it looks for the jobs of dead workers.
+    pub rescue: Duration,
+    /// How long running jobs may go on after a shutdown was asked for. Then they are told to stop, and released.
+    pub drain_timeout: Duration,
+    /// How long finished jobs stay in the history.
+    pub keep_days: i32,
+    pub worker_name: String,
+    pub version: String,
+    pub notifier: Notifier,
+    /// Hears nothing, for tests that prove that polling is enough.
+    pub deaf: bool,
+}
+
+impl EngineOptions {
+    /// The usual settings: lease 30 s renewed every 10 s, poll 1 s, 30 s to drain, 14 days of history.
+    pub fn new(
+        pool: PgPool,
+        listen_options: PgConnectOptions,
+        queues: Vec<(String, usize)>,
+        notifier: Notifier,
+    ) -> Self {
+        Self {
+            pool,
+            listen_options,
+            queues,
+            lease: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+            poll: Duration::from_secs(1),
+            rescue: Duration::from_secs(3),
+            drain_timeout: Duration::from_secs(30),
+            keep_days: 14,
+            worker_name: "worker".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            notifier,
+            deaf: false,
+        }
+    }
+}
+
+/// What became of the running jobs at shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Jobs that were running when the shutdown was asked for.
+    pub running: usize,
+    /// Those that had to be stopped at the deadline and will run elsewhere.
+    pub stopped: usize,
+    /// Whether the database took every answer.
+    pub clean: bool,
+}
+
+/// A worker, ready to [`run`](Engine::run).
+pub struct Engine<C> {
+    options: EngineOptions,
+    registry: Arc<Registry<C>>,
+    context: C,
+    worker: Worker,
+}
+
+impl<C: Clone + Send + Sync + 'static> Engine<C> {
+    /// Registers the kinds with the database. Nothing is claimed before [`Engine::run`].
+    ///
+    /// # Errors
+    /// When the database does not answer or lacks the schema.
+    pub async fn start(
+        options: EngineOptions,
+        registry: Registry<C>,
+        context: C,
+    ) -> Result<Self, sqlx::Error> {
+        for policy in registry.policies() {
+            sqlx::query(
+                "insert into queue.kind (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)
+                 on conflict (kind) do update
+                    set queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
+                        max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
+                        timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
+            )
+            .bind(policy.kind)
+            .bind(policy.queue)
+            .bind(policy.aliases)
+            .bind(policy.priority)
+            .bind(policy.max_attempts)
+            .bind(policy.max_crashes)
+            .bind(policy.timeout_ms)
+            .bind(Json(policy.backoff))
+            .execute(&options.pool)
+            .await?;
+        }
+        let slots: usize = options.queues.iter().map(|q| q.1).sum();
+        let queues: HashMap<&str, usize> = options
+            .queues
+            .iter()
+            .map(|(name, n)| (name.as_str(), *n))
+            .collect();
+        let worker = Worker {
+            id: Uuid::now_v7(),
+            name: options.worker_name.clone(),
+            version: options.version.clone(),
+            queues: serde_json::json!(queues),
+            kinds: registry.names(),
+            slots: i32::try_from(slots).unwrap_or(i32::MAX),
+        };
+        Ok(Self {
+            options,
+            registry: Arc::new(registry),
+            context,
+            worker,
+        })
+    }
+
+    /// The id under which this process claims.
+    pub fn worker_id(&self) -> Uuid {
+        self.worker.id
+    }
+
+    /// Works until `shutdown`, then drains: claims nothing more, lets running jobs go on for the drain timeout with
+    /// their leases kept, stops and releases the rest (which costs them no attempt), and waits for every answer to be
+    /// accepted.
+    pub async fn run(self, shutdown: CancellationToken) -> Drained {
+        let options = &self.options;
+        let tickets = Arc::new(Tickets::default());
+        let slots = Slots::new(&options.queues);
+        let board = Arc::new(ProgressBoard::default());
+        let cancel_bell = Arc::new(Notify::new());
+        let acker = Acker::new(tickets.clone(), slots.clone(), options.notifier.clone());
+        let acks = acker.acks.clone();
+        let layer = ExecuteLayer {
+            worker: self.worker.id,
+        };
+        let mut inboxes = HashMap::new();
+        let mut receivers = Vec::new();
+        for (queue, _) in &options.queues {
+            let (sender, receiver) = unbounded_channel();
+            inboxes.insert(queue.clone(), sender);
+            receivers.push((queue.clone(), Arc::new(Mutex::new(receiver))));
+        }
+
+        // Three ends: no more claims; no more answers; everything.
+        let draining = CancellationToken::new();
+        let acks_done = CancellationToken::new();
+        let done = CancellationToken::new();
+        let listen = &options.listen_options;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(acker.run(listen.clone(), acks_done.clone()));
+        let keeper = Keeper {
+            worker: self.worker.clone(),
+            lease: options.lease,
+            heartbeat: options.heartbeat.min(options.lease / 3),
+            poll: options.poll,
+            link: Link::new(listen, "lease"),
+            tickets: tickets.clone(),
+            slots: slots.clone(),
+            bell: cancel_bell.clone(),
+            draining: draining.clone(),
+        };
+        tasks.spawn(keeper.run(done.clone()));
+        let listener = if options.deaf {
+            Listener::deaf()
+        } else {
+            Listener::start(listen.clone(), &[WORK, CANCEL], done.clone())
+        };
+        tasks.spawn(hear(listener, slots.clone(), cancel_bell, done.clone()));
+        tasks.spawn(rescue_until(
+            Link::new(listen, "rescue"),
+            options.rescue,
+            slots.clone(),
+            options.notifier.clone(),
+            draining.clone(),
+        ));
+        tasks.spawn(maintain_until(
+            Link::new(listen, "maintain"),
+            options.keep_days,
+            draining.clone(),
+        ));
+        {
+            let (board, pool, notifier, done) = (
+                board.clone(),
+                options.pool.clone(),
+                options.notifier.clone(),
+                done.clone(),
+            );
+            tasks.spawn(async move { board.flush_until(&pool, &notifier, done).await });
+        }
+        let claimer = Claimer {
+            worker: self.worker.id,
+            kinds: self.registry.names(),
+            lease: options.lease,
+            poll: options.poll,
+            link: Link::new(listen, "claim"),
+            slots: slots.clone(),
+            acks: acks.clone(),
+            tickets: tickets.clone(),
+            board,
+            notifier: options.notifier.clone(),
+            inboxes,
+            origin: Instant::now(),
+            doubtful: Vec::new(),
+        };
+        let claiming = tokio::spawn(claimer.run(draining.clone()));
+        let monitor = self.monitor(&receivers, &layer);
+        let workers = monitor.context();
+        let mut working = tokio::spawn(monitor.run());
+        tracing::info!(worker.id = %self.worker.id, "{} serves {}", self.worker.name, self.worker.queues);
+
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            // Workers restart whatever happens to them; this is for the day they do not.
+            ended = &mut working => tracing::error!(?ended, "apalis's workers ended by themselves; draining"),
+        }
+        draining.cancel();
+        if claiming.await.is_err() {
+            tracing::error!("the claimer had panicked");
+        }
+        let drained = Drain {
+            options: &self.options,
+            tickets: &tickets,
+            acks: &acks,
+            receivers: &receivers,
+        }
+        .run(&workers, working)
+        .await;
+        acks_done.cancel();
+        done.cancel();
+        while tasks.join_next().await.is_some() {}
+        tracing::info!(?drained, "{} has drained", self.worker.name);
+        drained
+    }
+
+    /// One apalis worker per queue. They restart whatever happens: an inbox outlives its worker.
+    fn monitor(&self, receivers: &[(String, Inbox)], layer: &ExecuteLayer) -> Monitor {
+        let mut monitor = Monitor::new().should_restart(|worker, error| {
+            tracing::error!(%error, "the worker of {} stumbled and is restarted", worker.name());
+            true
+        });
+        for (queue, inbox) in receivers {
+            let (queue, inbox, layer) = (queue.clone(), inbox.clone(), layer.clone());
+            let (registry, context) = (self.registry.clone(), self.context.clone());
+            monitor = monitor.register(move |_restarts| {
+                let (registry, context) = (registry.clone(), context.clone());
+                WorkerBuilder::new(queue.as_str())
+                    .backend(QueueBackend::new(inbox.clone(), layer.clone()))
+                    .build(move |claimed: Claimed| {
+                        let work = registry.dispatch(claimed.args, claimed.run, context.clone());
+                        async move {
+                            work.await
+                                .map_err(|failure| Box::new(Failed(failure)) as BoxDynError)
+                        }
+                    })
+            });
+        }
+        monitor
+    }
+}
+
+/// Passes on what others notify.
+async fn hear(
+    listener: Listener,
+    slots: Arc<Slots>,
+    cancels: Arc<Notify>,
+    done: CancellationToken,
+) {
+    let mut heard = listener.subscribe();
+    loop {
+        let news = tokio::select! {
+            news = heard.next() => news,
+            () = done.cancelled() => return,
+        };
+        match news {
+            Heard::Notice { channel, payload } if &*channel == WORK => slots.wake(&payload),
+            Heard::Notice { .. } => cancels.notify_one(),
+            Heard::Gap => {
+                slots.wake_all();
+                cancels.notify_one();
+            }
+        }
+    }
+}
+
+/// The way out.
+struct Drain<'a> {
+    options: &'a EngineOptions,
+    tickets: &'a Tickets,
+    acks: &'a Acks,
+    receivers: &'a [(String, Inbox)],
+}
+
+impl Drain<'_> {
+    async fn run<T>(
+        &self,
+        workers: &apalis_core::monitor::context::MonitorContext,
+        mut working: tokio::task::JoinHandle<T>,
+    ) -> Drained {
+        let deadline = Instant::now() + self.options.drain_timeout;
+        // Workers poll no more; what they have not started is released by its guard.
+        if let Err(error) = workers.shutdown() {
+            tracing::error!(%error, "could not tell apalis's workers to stop");
+        }
+        for (_, inbox) in self.receivers {
+            let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.close();
+            while inbox.try_recv().is_ok() {}
+        }
+        let running = self
+            .tickets
+            .all()
+            .iter()
+            .filter(|t| !t.is_answered())
+            .count();
+        if running > 0 {
+            tracing::info!("draining: {running} jobs are still running");
+        }
+        // The last part of the time is for cleaning up.
+        let grace = (self.options.drain_timeout / 4).min(Duration::from_secs(2));
+        let mut stopped = 0;
+        if !working.is_finished()
+            && timeout(
+                self.options.drain_timeout.saturating_sub(grace),
+                &mut working,
+            )
+            .await
+            .is_err()
+        {
+            for ticket in self.tickets.all() {
+                if !ticket.is_answered() {
+                    stopped += 1;
+                    ticket.cancel(CancelReason::Shutdown);
+                }
+            }
+            if timeout(grace, &mut working).await.is_err() {
+                // Dropping the workers aborts their runs, and the guards release them.
+                working.abort();
+                let _ = timeout(Duration::from_millis(500), &mut working).await;
+            }
+        }
+        // With the database away, leases end by themselves; nobody waits for it for ever.
+        let patience = deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(500));
+        let clean = timeout(patience, async {
+            while !self.acks.is_empty() {
+                self.acks.settled().await;
+            }
+        })
+        .await
+        .is_ok();
+        Drained {
+            running,
+            stopped,
+            clean,
+        }
+    }
+}

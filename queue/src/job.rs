@@ -1,0 +1,264 @@
+//! A job that is not enqueued yet.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{Backoff, JobId, Kind, State, UniqueKey};
+
+/// A job to be inserted by [`enqueue`](crate::enqueue), with the policy of its kind until a method says otherwise.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub(crate) id: JobId,
+    pub(crate) kind: &'static str,
+    pub(crate) queue: String,
+    /// An error is kept until the insert, where there is somebody to tell.
+    pub(crate) args: Result<Value, String>,
+    pub(crate) priority: i16,
+    pub(crate) start: Start,
+    pub(crate) max_attempts: u16,
+    pub(crate) max_crashes: u16,
+    pub(crate) timeout: Duration,
+    pub(crate) backoff: Backoff,
+    pub(crate) owner: Option<Uuid>,
+    pub(crate) limit_key: Option<String>,
+    pub(crate) group: Option<Uuid>,
+    pub(crate) unique: Option<UniqueKey>,
+    pub(crate) parents: Vec<Parent>,
+    pub(crate) on_failure: Option<Box<NewJob>>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) meta: Value,
+}
+
+/// When a job may run. Delays are counted by the database's clock, like everything else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    Now,
+    At(DateTime<Utc>),
+    After(Duration),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parent {
+    pub(crate) id: JobId,
+    /// Run whatever its outcome.
+    pub(crate) ignore: bool,
+}
+
+/// What an `on_failure` job finds in the field `_failure` of its arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureNote {
+    /// How the failed job ended: discarded, cancelled or quarantined.
+    pub state: State,
+    /// A stable word, such as `crashed` or `parent_failed`, or the handler's own.
+    pub code: Option<String>,
+    /// The same for people.
+    pub reason: Option<String>,
+    pub job_id: JobId,
+    pub kind: String,
+}
+
+impl NewJob {
+    /// A job of `kind`, to run as soon as a worker is free.
+    pub fn new<K: Kind>(kind: &K) -> Self {
+        let args = match serde_json::to_value(kind) {
+            Ok(Value::Null) => Ok(Value::Object(Map::new())), // a unit struct
+            Ok(value @ Value::Object(_)) => Ok(value),
+            Ok(_) => Err("the payload is not a JSON object".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        Self {
+            id: JobId::new(),
+            kind: K::KIND,
+            queue: K::QUEUE.to_owned(),
+            args,
+            priority: K::PRIORITY,
+            start: Start::Now,
+            max_attempts: K::MAX_ATTEMPTS,
+            max_crashes: K::MAX_CRASHES,
+            timeout: K::TIMEOUT,
+            backoff: K::BACKOFF,
+            owner: None,
+            limit_key: None,
+            group: None,
+            unique: None,
+            parents: Vec::new(),
+            on_failure: None,
+            traceparent: None,
+            tags: Vec::new(),
+            meta: Value::Object(Map::new()),
+        }
+    }
+
+    /// The id the job will have, for `after` and for rows that point to it.
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Sets the id.
+    #[must_use]
+    pub fn with_id(mut self, id: JobId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Another queue than the kind's.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Smaller runs first.
+    #[must_use]
+    pub fn priority(mut self, priority: i16) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Not before `at`.
+    #[must_use]
+    pub fn run_at(mut self, at: DateTime<Utc>) -> Self {
+        self.start = Start::At(at);
+        self
+    }
+
+    /// Not before `delay` from the insert.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.start = Start::After(delay);
+        self
+    }
+
+    /// The user for whom it runs.
+    #[must_use]
+    pub fn owner(mut self, owner: Uuid) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// Jobs with the same key share a limit.
+    #[must_use]
+    pub fn limit_key(mut self, key: impl Into<String>) -> Self {
+        self.limit_key = Some(key.into());
+        self
+    }
+
+    /// Jobs that are watched and cancelled together.
+    #[must_use]
+    pub fn group(mut self, group: Uuid) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Not enqueued while another job holds the key; the answer then names that job.
+    #[must_use]
+    pub fn unique(mut self, key: UniqueKey) -> Self {
+        self.unique = Some(key);
+        self
+    }
+
+    /// Runs when all of `parents` have completed, and is cancelled when one ends unhappily.
+    #[must_use]
+    pub fn after(mut self, parents: &[JobId]) -> Self {
+        self.parents
+            .extend(parents.iter().map(|&id| Parent { id, ignore: false }));
+        self
+    }
+
+    /// Runs when all of `parents` have ended, however they ended.
+    #[must_use]
+    pub fn after_any_outcome(mut self, parents: &[JobId]) -> Self {
+        self.parents
+            .extend(parents.iter().map(|&id| Parent { id, ignore: true }));
+        self
+    }
+
+    /// Inserted when this job ends unhappily (discarded, cancelled, quarantined), in the transaction that ends it and
+    /// whoever ends it. It gets a new id then, and a [`FailureNote`] in the field `_failure` of its arguments.
+    /// Its own parents are ignored.
+    #[must_use]
+    pub fn on_failure(mut self, job: NewJob) -> Self {
+        self.on_failure = Some(Box::new(job));
+        self
+    }
+
+    /// How many runs may fail.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u16) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// How many runs may end with their worker.
+    #[must_use]
+    pub fn max_crashes(mut self, crashes: u16) -> Self {
+        self.max_crashes = crashes.max(1);
+        self
+    }
+
+    /// How long one run may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long it waits after a failed run.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// The W3C trace context of whoever enqueues.
+    #[must_use]
+    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// A word to search for.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Anything for the eyes of handlers and dashboards; the engine does not read it.
+    #[must_use]
+    pub fn meta(mut self, meta: Value) -> Self {
+        self.meta = meta;
+        self
+    }
+
+    /// The form in which SQL inserts it later.
+    pub(crate) fn to_spec(&self) -> Result<Value, String> {
+        let on_failure = match &self.on_failure {
+            Some(job) => job.to_spec()?,
+            None => Value::Null,
+        };
+        let delay = match self.start {
+            Start::After(delay) => Some(millis(delay)),
+            Start::Now | Start::At(_) => None,
+        };
+        Ok(json!({
+            "kind": self.kind, "queue": self.queue, "args": self.args.clone()?, "priority": self.priority,
+            "delay_ms": delay, "max_attempts": self.max_attempts, "max_crashes": self.max_crashes,
+            "timeout_ms": millis(self.timeout), "backoff": self.backoff, "owner": self.owner,
+            "limit_key": self.limit_key, "group_id": self.group,
+            "unique_key": self.unique.as_ref().map(|u| &u.key),
+            "unique_ttl_ms": self.unique.as_ref().and_then(|u| u.ttl).map(millis),
+            "on_failure": on_failure, "traceparent": self.traceparent, "tags": self.tags, "meta": self.meta,
+        }))
+    }
+}
+
+/// Milliseconds as the database has them.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

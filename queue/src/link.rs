@@ -1,0 +1,76 @@
+//! A database connection of one loop of the engine.
+//!
+//! Each loop has its own, so that handlers that exhaust the pool cost nobody a lease, and throws it away on any
+//! error: whatever state a connection is in after a fault is not worth finding out.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{error::Elapsed, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// A statement of the engine that takes longer meets a dead connection.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Link {
+    options: PgConnectOptions,
+    conn: Option<PgConnection>,
+    what: &'static str,
+    failures: u32,
+}
+
+impl Link {
+    pub(crate) fn new(options: &PgConnectOptions, what: &'static str) -> Self {
+        Self {
+            options: options
+                .clone()
+                .application_name(&format!("millrace-{what}")),
+            conn: None,
+            what,
+            failures: 0,
+        }
+    }
+
+    pub(crate) async fn conn(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        if self.conn.is_none() {
+            self.conn = Some(self.options.connect().await?);
+        }
+        self.conn.as_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Flattens the answer of a statement under a time limit, and drops the connection unless it went well.
+    pub(crate) fn settle<T>(
+        &mut self,
+        answer: Result<Result<T, sqlx::Error>, Elapsed>,
+    ) -> Result<T, sqlx::Error> {
+        let answer = answer.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        match &answer {
+            Ok(_) => {
+                if self.failures > 0 {
+                    tracing::info!("{}: the database answers again", self.what);
+                }
+                self.failures = 0;
+            }
+            Err(error) => {
+                if self.failures == 0 {
+                    tracing::warn!(%error, "{}: the database failed; trying again", self.what);
+                }
+                self.failures = self.failures.saturating_add(1);
+                self.conn = None;
+            }
+        }
+        answer
+    }
+
+    /// Waits before the next try: 50 ms doubling up to 2 s, half of it random. Returns early on `stop`.
+    pub(crate) async fn rest(&self, stop: &CancellationToken) {
+        let whole = Duration::from_millis(50 << self.failures.min(6).saturating_sub(1))
+            .min(Duration::from_secs(2));
+        let pause = whole.mul_f64(rand::rng().random_range(0.5..1.0));
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

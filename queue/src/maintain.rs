@@ -1,0 +1,60 @@
+//! Housekeeping that any worker may do at any time: partitions ahead, old days dropped, expired rows swept.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::link::Link;
+
+const EVERY: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Does all of it once. `keep_days` is how long finished jobs stay.
+///
+/// # Errors
+/// Those of the statements.
+pub async fn maintain(conn: &mut PgConnection, keep_days: i32) -> Result<(), sqlx::Error> {
+    let made: i32 = sqlx::query_scalar("select queue.ensure_partitions()")
+        .fetch_one(&mut *conn)
+        .await?;
+    let dropped: i32 = sqlx::query_scalar("select queue.drop_partitions($1)")
+        .bind(keep_days)
+        .fetch_one(&mut *conn)
+        .await?;
+    let keys = sqlx::query("delete from queue.unique_key where expires_at < now()")
+        .execute(&mut *conn)
+        .await?
+        .rows_affected();
+    // A job that has just ended may still be shown.
+    sqlx::query(
+        "delete from queue.progress p
+          where updated_at < now() - interval '10 minutes' and not exists (select from queue.job j where j.id = p.job_id)",
+    )
+    .execute(&mut *conn)
+    .await?;
+    // Long enough for an operator to see that a worker has vanished.
+    sqlx::query("delete from queue.worker where heartbeat_at < now() - interval '1 hour'")
+        .execute(&mut *conn)
+        .await?;
+    tracing::debug!(made, dropped, keys, "maintained the job tables");
+    Ok(())
+}
+
+pub(crate) async fn maintain_until(mut link: Link, keep_days: i32, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let answer = timeout(PATIENCE, async {
+            maintain(link.conn().await?, keep_days).await
+        })
+        .await;
+        if link.settle(answer).is_err() {
+            link.rest(&stop).await;
+            continue;
+        }
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

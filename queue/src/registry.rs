@@ -1,0 +1,119 @@
+//! The kinds that a worker runs, and how.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::{Backoff, Failure, Kind, Outcome, Run, job::millis};
+
+type Handler<C> = Arc<dyn Fn(Value, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// Maps the names of kinds to their handlers. `C` is what handlers get besides the job: services, pools, settings.
+pub struct Registry<C> {
+    handlers: HashMap<&'static str, Handler<C>>,
+    policies: Vec<Policy>,
+}
+
+/// What the database should know about a kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) kind: &'static str,
+    pub(crate) queue: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) priority: i16,
+    pub(crate) max_attempts: i32,
+    pub(crate) max_crashes: i32,
+    pub(crate) timeout_ms: i64,
+    pub(crate) backoff: Backoff,
+}
+
+impl<C> std::fmt::Debug for Registry<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+impl<C> Default for Registry<C> {
+    fn default() -> Self {
+        Self {
+            handlers: HashMap::new(),
+            policies: Vec::new(),
+        }
+    }
+}
+
+impl<C: Clone + Send + Sync + 'static> Registry<C> {
+    /// A registry without kinds.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind. Arguments that do not decode discard their job with a readable error.
+    ///
+    /// # Panics
+    /// When the name or an alias is registered already: two handlers for one kind are a bug of the program.
+    #[must_use]
+    pub fn register<K: Kind>(
+        mut self,
+        handler: impl Fn(K, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        let handler: Handler<C> = Arc::new(
+            move |args, run, context| match serde_json::from_value::<K>(args) {
+                Ok(payload) => handler(payload, run, context),
+                Err(error) => {
+                    let reason = format!(
+                        "the arguments of this {} job are unusable: {error}",
+                        K::KIND
+                    );
+                    Box::pin(std::future::ready(Err(
+                        Failure::fail(reason).with_code("undecodable")
+                    )))
+                }
+            },
+        );
+        for &name in std::iter::once(&K::KIND).chain(K::ALIASES) {
+            let taken = self.handlers.insert(name, handler.clone()).is_some();
+            assert!(!taken, "two kinds are called {name}");
+        }
+        self.policies.push(Policy {
+            kind: K::KIND,
+            queue: K::QUEUE,
+            aliases: K::ALIASES,
+            priority: K::PRIORITY,
+            max_attempts: K::MAX_ATTEMPTS.into(),
+            max_crashes: K::MAX_CRASHES.into(),
+            timeout_ms: millis(K::TIMEOUT),
+            backoff: K::BACKOFF,
+        });
+        self
+    }
+
+    pub(crate) fn dispatch(
+        &self,
+        args: Value,
+        run: Arc<Run>,
+        context: C,
+    ) -> BoxFuture<'static, Outcome> {
+        match self.handlers.get(run.kind.as_str()) {
+            Some(handler) => handler(args, run, context),
+            // Only registered kinds are claimed.
+            None => Box::pin(std::future::ready(Err(Failure::fail(format!(
+                "no handler for {}",
+                run.kind
+            ))
+            .with_code("unknown_kind")))),
+        }
+    }
+
+    /// The names of all kinds, former names included.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.handlers.keys().map(|&name| name.to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(crate) fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+}

@@ -1,0 +1,87 @@
+//! Takes back the jobs of workers that stopped without an answer. Every worker does it; rows are skipped, not waited for.
+
+use std::{sync::Arc, time::Duration};
+
+use millrace_bus::Notifier;
+use sqlx::PgConnection;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    State, Wake,
+    link::{Link, PATIENCE},
+    slots::Slots,
+};
+
+const BATCH: i32 = 200;
+
+/// What one sweep did.
+#[derive(Debug)]
+pub struct Rescued {
+    /// The jobs, and what became of them: available, quarantined, discarded or cancelled.
+    pub jobs: Vec<(Uuid, State)>,
+    /// To be fired.
+    pub wake: Wake,
+}
+
+/// Takes back up to 200 jobs whose lease has run out: another run, or the end when it crashed too often.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn rescue(conn: &mut PgConnection) -> Result<Rescued, sqlx::Error> {
+    let rows: Vec<(Option<Uuid>, Option<State>, Option<String>)> =
+        sqlx::query_as("select id, state, wake from queue.rescue($1)")
+            .bind(BATCH)
+            .fetch_all(conn)
+            .await?;
+    let mut jobs = Vec::new();
+    let mut wake = Wake::none();
+    for (id, state, queue) in rows {
+        if let (Some(id), Some(state)) = (id, state) {
+            jobs.push((id, state));
+        }
+        if let Some(queue) = queue {
+            wake.queue(queue);
+        }
+    }
+    Ok(Rescued { jobs, wake })
+}
+
+/// Rescues every `every` until `stop`.
+pub(crate) async fn rescue_until(
+    mut link: Link,
+    every: Duration,
+    slots: Arc<Slots>,
+    notifier: Notifier,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        let answer = timeout(PATIENCE, async { rescue(link.conn().await?).await }).await;
+        match link.settle(answer) {
+            Ok(Rescued { jobs, wake }) => {
+                let more = jobs.len() >= BATCH as usize;
+                for (id, state) in jobs {
+                    metrics::counter!("millrace_jobs_rescued_total", "outcome" => state.as_str())
+                        .increment(1);
+                    tracing::warn!(job.id = %id, "rescued a job whose worker stopped without an answer; it is {state} now");
+                }
+                for queue in wake.queue_names() {
+                    slots.wake(queue);
+                }
+                wake.fire(&notifier);
+                if more {
+                    continue;
+                }
+            }
+            Err(_) => {
+                link.rest(&stop).await;
+                continue;
+            }
+        }
+        tokio::select! {
+            () = sleep(every) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The free places of each queue, and the bell that rings when one of them may be filled.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+/// One queue of this process.
+#[derive(Debug)]
+pub(crate) struct QueueSlots {
+    pub(crate) name: String,
+    pub(crate) total: usize,
+    used: AtomicUsize,
+    /// There may be work that is not claimed. Set before the bell rings and cleared before the claim, so that a wake
+    /// during a claim is never swallowed.
+    ready: AtomicBool,
+}
+
+/// All queues of this process.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    queues: HashMap<String, Arc<QueueSlots>>,
+    bell: Notify,
+}
+
+/// A place in use; dropping it frees the place.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    queue: Arc<QueueSlots>,
+    slots: Arc<Slots>,
+}
+
+impl Slots {
+    pub(crate) fn new(queues: &[(String, usize)]) -> Arc<Self> {
+        let queues = queues
+            .iter()
+            .map(|(name, total)| {
+                let slots = QueueSlots {
+                    name: name.clone(),
+                    total: *total,
+                    used: AtomicUsize::new(0),
+                    ready: AtomicBool::new(true),
+                };
+                (name.clone(), Arc::new(slots))
+            })
+            .collect();
+        Arc::new(Self {
+            queues,
+            bell: Notify::new(),
+        })
+    }
+
+    /// There may be work in `queue`.
+    pub(crate) fn wake(&self, queue: &str) {
+        if let Some(slots) = self.queues.get(queue) {
+            slots.ready.store(true, Ordering::SeqCst);
+            self.bell.notify_one();
+        }
+    }
+
+    /// There may be work anywhere.
+    pub(crate) fn wake_all(&self) {
+        for slots in self.queues.values() {
+            slots.ready.store(true, Ordering::SeqCst);
+        }
+        self.bell.notify_one();
+    }
+
+    /// Rings without any news, for loops that wait for something else to pass.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// The queues that may have work, with how much they can take. Their flags are cleared.
+    pub(crate) fn take_wanted(&self) -> Vec<(String, usize)> {
+        let mut wanted = Vec::new();
+        for slots in self.queues.values() {
+            let free = slots.free();
+            if free > 0 && slots.ready.swap(false, Ordering::SeqCst) {
+                wanted.push((slots.name.clone(), free));
+            }
+        }
+        wanted
+    }
+
+    /// Whether `queue` is ours and has a free place.
+    pub(crate) fn has_room(&self, queue: &str) -> bool {
+        self.queues.get(queue).is_some_and(|slots| slots.free() > 0)
+    }
+
+    /// Takes a place for a claimed job.
+    pub(crate) fn occupy(self: &Arc<Self>, queue: &str) -> Option<Slot> {
+        let queue = self.queues.get(queue)?.clone();
+        queue.used.fetch_add(1, Ordering::SeqCst);
+        Some(Slot {
+            queue,
+            slots: self.clone(),
+        })
+    }
+
+    /// The places in use.
+    pub(crate) fn used(&self) -> usize {
+        self.queues
+            .values()
+            .map(|slots| slots.used.load(Ordering::SeqCst))
+            .sum()
+    }
+}
+
+impl QueueSlots {
+    fn free(&self) -> usize {
+        self.total.saturating_sub(self.used.load(Ordering::SeqCst))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.queue.used.fetch_sub(1, Ordering::SeqCst);
+        if self.queue.ready.load(Ordering::SeqCst) {
+            self.slots.bell.notify_one();
+        }
+    }
+}
