@@ -21,13 +21,13 @@ pub enum PostgresError {
     NoUser,
     #[error("the database in {} belongs to the user {owner}: start Millrace as {owner} or as root", folder.display())]
     OtherOwner { folder: PathBuf, owner: String },
-    #[error("cannot use {} for the database: {source}", folder.display())]
+    #[error("cannot use {} for the database", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
     #[error("initdb failed: {0}")]
     Initdb(String),
     #[error("PostgreSQL is already running on {} (process {pid}): is another Millrace using it?", folder.display())]
     AlreadyRunning { folder: PathBuf, pid: i32 },
-    #[error("failed to start {}: {source}", binary.display())]
+    #[error("failed to start {}", binary.display())]
     Spawn { binary: PathBuf, source: io::Error },
     #[error("PostgreSQL ended while it started: {reason} (log: {})", log.display())]
     Ended { reason: String, log: PathBuf },

@@ -192,9 +192,9 @@ impl Store {
             Err(error) => return Err(error),
         };
         fs::remove_file(&path).step("delete an object")?;
-        let parents = path.ancestors().skip(1).take_while(|parent| *parent != folder);
+        let mut parents = path.ancestors().skip(1).take_while(|parent| *parent != folder);
         // Folders that became empty go too; the first one that is not empty ends it.
-        let kept = parents.skip_while(|parent| fs::remove_dir(parent).is_ok()).next();
+        let kept = parents.find(|parent| fs::remove_dir(parent).is_err());
         sync_folder(kept.unwrap_or(&folder)).step("delete an object")?;
         match meta.and_then(|meta| meta.assembled) {
             Some(assembled) => self.discard_upload(&assembled.upload),

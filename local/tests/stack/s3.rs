@@ -275,7 +275,7 @@ async fn a_multipart_upload_checks_parts_and_answers_the_same_again() {
     let small = [third.clone(), CompletedPart::builder().part_number(4).build()];
     stack.part("video", &id, 4, vec![1]).await;
     assert_eq!(stack.complete("video", &id, &small).await.unwrap_err(), "EntityTooSmall");
-    assert_eq!(stack.complete("other", &id, &[first.clone()]).await.unwrap_err(), "NoSuchUpload");
+    assert_eq!(stack.complete("other", &id, std::slice::from_ref(&first)).await.unwrap_err(), "NoSuchUpload");
 
     let parts = [first, second, third];
     let etag = stack.complete("video", &id, &parts).await.unwrap();
@@ -318,12 +318,12 @@ async fn a_kill_between_the_steps_of_a_completion_loses_nothing() {
     assert_eq!(stack.files("tmp"), 0);
     let parts = stack.s3.list_parts().bucket("media").key("k").upload_id(&id).send().await.unwrap();
     assert_eq!(parts.parts().len(), 1);
-    let etag = stack.complete("k", &id, &[part.clone()]).await.unwrap();
+    let etag = stack.complete("k", &id, std::slice::from_ref(&part)).await.unwrap();
 
     // Killed after it was published and before the upload was marked as done.
     let done = stack.folder.join("multipart").join(&id).join("done");
     std::fs::remove_file(&done).unwrap();
-    assert_eq!(stack.complete("k", &id, &[part.clone()]).await.unwrap(), etag);
+    assert_eq!(stack.complete("k", &id, std::slice::from_ref(&part)).await.unwrap(), etag);
     std::fs::remove_file(&done).unwrap();
     let stack = stack.reopen().await;
     assert!(done.exists());
