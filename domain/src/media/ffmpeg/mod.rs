@@ -1,0 +1,21 @@
+//! ffmpeg as a guarded, unprivileged, killable process.
+
+/// Formats, codecs and protocols that are let in.
+mod guards;
+/// One run of ffmpeg or ffprobe.
+mod process;
+/// What `-progress` says.
+mod progress;
+/// Processes that die with us.
+mod spawner;
+/// The transcoder that runs ffmpeg here.
+mod transcoder;
+/// Private directories, and whose they are.
+mod work_dir;
+
+pub(crate) use guards::{MAX_PIXELS, supports_codec};
+pub(crate) use progress::Tick;
+pub(crate) use transcoder::Job;
+pub use transcoder::{FfmpegOptions, FfmpegTranscoder};
+pub use work_dir::MediaUser;
+pub(crate) use work_dir::WorkDir;

@@ -1,0 +1,318 @@
+//! One run of ffmpeg or ffprobe: unprivileged, in its own process group, watched, and killed whole.
+
+use std::{
+    collections::VecDeque,
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    progress::{Parser, Tick},
+    spawner::Spawner,
+    work_dir::MediaUser,
+};
+use crate::media::error::{Class, MediaError};
+
+/// How much of what it said is kept.
+const STDERR_TAIL: usize = 4096;
+/// ffprobe's answer about an honest file is a few kilobytes.
+const STDOUT_LIMIT: u64 = 4 << 20;
+
+/// How processes are started: what wraps them and who they are.
+pub(super) struct Launcher {
+    pub(super) spawner: Spawner,
+    pub(super) user: Option<MediaUser>,
+    pub(super) nice: i32,
+    /// The search path; nothing else of our environment, which holds secrets, is passed on.
+    pub(super) path: Option<OsString>,
+}
+
+/// One run.
+pub(super) struct Run<'a> {
+    pub(super) program: &'a Path,
+    pub(super) args: Vec<OsString>,
+    pub(super) cwd: &'a Path,
+    /// Kill it when this long nothing comes out.
+    pub(super) patience: Duration,
+}
+
+/// How a run ended by itself.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: String,
+}
+
+impl Launcher {
+    /// Runs to the end, taking standard output as progress.
+    pub(super) async fn follow(
+        &self,
+        run: Run<'_>,
+        report: &(dyn Fn(Tick) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Ended, MediaError> {
+        let patience = run.patience;
+        let mut group = self.spawn(run).await?;
+        let stdout = group.child.stdout.take().map(BufReader::new);
+        let stderr = group.child.stderr.take();
+        let mut lines = stdout.map(AsyncBufReadExt::lines);
+        let work = async {
+            let tail = tail(stderr);
+            let watch = async {
+                let (mut parser, mut last) = (Parser::default(), Tick::default());
+                let mut deadline = Instant::now() + patience;
+                while let Some(lines) = lines.as_mut() {
+                    // Biased: after this task was held up, what is in the pipe counts before the clock does.
+                    let line = tokio::select! {
+                        biased;
+                        line = lines.next_line() => line,
+                        () = tokio::time::sleep_until(deadline) => return Err(stalled()),
+                    };
+                    let Ok(Some(line)) = line else { break };
+                    if let Some(tick) = parser.line(&line) {
+                        if tick.is_beyond(&last) {
+                            deadline = Instant::now() + patience;
+                            last = tick;
+                        }
+                        report(tick);
+                    }
+                }
+                Ok(())
+            };
+            let (watched, stderr) = futures::future::join(watch, tail).await;
+            watched.map(|()| (Vec::new(), stderr))
+        };
+        group.end(work, cancel).await
+    }
+
+    /// Runs to the end and keeps standard output.
+    pub(super) async fn capture(
+        &self,
+        run: Run<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, MediaError> {
+        let patience = run.patience;
+        let mut group = self.spawn(run).await?;
+        let stdout = group.child.stdout.take();
+        let stderr = group.child.stderr.take();
+        let work = async {
+            let read = async {
+                let mut answer = Vec::new();
+                if let Some(stdout) = stdout {
+                    let _ = stdout.take(STDOUT_LIMIT).read_to_end(&mut answer).await;
+                }
+                answer
+            };
+            let both = futures::future::join(read, tail(stderr));
+            tokio::time::timeout(patience, both)
+                .await
+                .map_err(|_| stalled())
+        };
+        group.end(work, cancel).await
+    }
+
+    async fn spawn(&self, run: Run<'_>) -> Result<Group, MediaError> {
+        let mut command = self.command(run.program);
+        command
+            .args(&run.args)
+            .env_clear()
+            .env("LC_ALL", "C")
+            .env("HOME", run.cwd)
+            .current_dir(run.cwd)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
+        let child = self
+            .spawner
+            .spawn(command)
+            .await
+            .map_err(|error| cannot_start(run.program, &error))?;
+        let id = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
+        Ok(Group { child, id })
+    }
+
+    /// The program inside its wrappers: `setpriv` where there is one, then `nice`. Limits on memory, time and file sizes
+    /// belong here, too, as a further wrapper.
+    fn command(&self, program: &Path) -> Command {
+        let mut words: Vec<OsString> = Vec::new();
+        if cfg!(target_os = "linux") {
+            words.extend(["setpriv", "--no-new-privs", "--pdeathsig", "KILL"].map(OsString::from));
+            if let Some(MediaUser { uid, gid }) = self.user {
+                words.extend(
+                    [
+                        format!("--reuid={uid}"),
+                        format!("--regid={gid}"),
+                        "--clear-groups".into(),
+                    ]
+                    .map(OsString::from),
+                );
+            }
+            words.push("--".into());
+        }
+        words.extend([
+            "nice".into(),
+            "-n".into(),
+            self.nice.to_string().into(),
+            PathBuf::from(program).into_os_string(),
+        ]);
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        command
+    }
+}
+
+/// A process group that is killed when this is dropped before it has ended.
+struct Group {
+    child: Child,
+    id: Option<Pid>,
+}
+
+impl Group {
+    /// Waits for `work` and then for the process; kills the group when cancelled or when `work` fails.
+    async fn end(
+        &mut self,
+        work: impl Future<Output = Result<(Vec<u8>, String), MediaError>>,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, MediaError> {
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(MediaError::cancelled()),
+            outcome = work => outcome,
+        };
+        if outcome.is_err() {
+            self.kill();
+        }
+        let status = self.child.wait().await;
+        // Reaped: the id may be another's from now on.
+        self.id = None;
+        let (stdout, stderr) = outcome?;
+        let status = status.map_err(|error| {
+            MediaError::transient("The encoder was lost.").with_detail(error.to_string())
+        })?;
+        Ok(Ended {
+            status,
+            stdout,
+            stderr,
+        })
+    }
+
+    fn kill(&self) {
+        if let Some(id) = self.id {
+            // An error means that it is gone already.
+            let _ = killpg(id, Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Why an encode that ended with `status` failed.
+pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
+    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    let error = if has(&[
+        "No space left on device",
+        "Cannot allocate memory",
+        "Disk quota exceeded",
+        "File too large",
+    ]) {
+        MediaError::new(Class::Resource, "The machine ran out of memory or disk.")
+    } else if let Some(signal) = status.signal() {
+        match Signal::try_from(signal) {
+            // Not by us, so by the kernel, for memory or time.
+            Ok(Signal::SIGKILL | Signal::SIGXCPU | Signal::SIGXFSZ) => {
+                MediaError::new(Class::Resource, "The encoder was stopped by a limit.")
+            }
+            Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
+                MediaError::transient("The encoder was stopped.")
+            }
+            _ => MediaError::new(Class::Crash, "The encoder crashed."),
+        }
+    } else if has(&[
+        "Unknown encoder",
+        "No such filter",
+        "Unrecognized option",
+        "Option not found",
+        "Unknown bitstream",
+    ]) {
+        MediaError::configuration("This ffmpeg lacks something that is needed.")
+    } else if has(&[
+        "not on whitelist",
+        "matches no streams",
+        "Invalid data found",
+        "Error while decoding",
+    ]) {
+        MediaError::input(
+            "undecodable",
+            "The file could not be decoded: it is damaged or of an unsupported kind.",
+        )
+    } else {
+        MediaError::transient("The encoder failed.")
+    };
+    error.with_detail(format!("{status}: {}", stderr.trim()))
+}
+
+fn stalled() -> MediaError {
+    MediaError::transient("The encoder made no progress and was stopped.")
+}
+
+fn cannot_start(program: &Path, error: &io::Error) -> MediaError {
+    let detail = format!("{}: {error}", program.display());
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            MediaError::configuration("The encoder cannot be started.").with_detail(detail)
+        }
+        _ => MediaError::new(Class::Resource, "The encoder cannot be started.").with_detail(detail),
+    }
+}
+
+/// The end of a stream of text, however long it is.
+async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut kept: VecDeque<u8> = VecDeque::with_capacity(STDERR_TAIL);
+    let mut buffer = [0; 1024];
+    if let Some(mut stream) = stream {
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            kept.extend(&buffer[..read]);
+            let excess = kept.len().saturating_sub(STDERR_TAIL);
+            kept.drain(..excess);
+        }
+    }
+    String::from_utf8_lossy(kept.make_contiguous()).into_owned()
+}
+
+/// For messages: the name without its path.
+pub(super) fn name(program: &Path) -> String {
+    program
+        .file_name()
+        .unwrap_or(OsStr::new("?"))
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,408 @@
+//! The transcoder that runs ffmpeg here.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::{
+    io::AsyncReadExt,
+    sync::{OnceCell, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    guards::{before_input, file_url},
+    process::{Ended, Launcher, Run, failure, name},
+    progress::Tick,
+    spawner::Spawner,
+    work_dir::{MediaUser, WorkDir},
+};
+use crate::media::{
+    encode::{self, AudioSpec, ChunkSpec, ClosedSegment, Poster, PosterSpec, ProgressFn},
+    error::MediaError,
+    probe::{Probe, refusal},
+    transcoder::Transcoder,
+};
+
+/// The watchdog waits at least this long, and five times what a segment should take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// An encoder yields to the database and the API on the same machine.
+const NICE: i32 = 10;
+
+/// How to run ffmpeg.
+#[derive(Debug, Clone)]
+pub struct FfmpegOptions {
+    /// The program: a path, or a name to search for.
+    pub ffmpeg: PathBuf,
+    /// The program: a path, or a name to search for.
+    pub ffprobe: PathBuf,
+    /// Whom to run it as. Takes effect only when we are root, and is needed then.
+    pub user: Option<MediaUser>,
+    /// Threads of a decoder or encoder; 0 lets ffmpeg decide by the cores it sees.
+    pub threads: u32,
+    /// x264's preset.
+    pub preset: String,
+    /// Where private working directories are made. The media user must be able to pass through.
+    pub work_dir: PathBuf,
+}
+
+/// Probes and encodes by local ffmpeg processes.
+pub struct FfmpegTranscoder {
+    options: FfmpegOptions,
+    launcher: Launcher,
+    filters: OnceCell<String>,
+}
+
+/// An encode: everything after the guards.
+pub(crate) struct Job<'a> {
+    pub(crate) args: Vec<OsString>,
+    pub(crate) cwd: &'a Path,
+    /// How long the first or the next sign of life should take at the very most.
+    pub(crate) expected: Duration,
+}
+
+impl FfmpegTranscoder {
+    /// A transcoder. Nothing is run yet; see [`Transcoder::check`].
+    pub fn new(mut options: FfmpegOptions) -> Result<Self, MediaError> {
+        if !nix::unistd::geteuid().is_root() {
+            options.user = None;
+        } else if options.user.is_none_or(|user| user.uid == 0) {
+            return Err(MediaError::configuration(
+                "As root, ffmpeg must be given an unprivileged user to run as.",
+            ));
+        }
+        options.work_dir = std::path::absolute(&options.work_dir).unwrap_or(options.work_dir);
+        let spawner = Spawner::start().map_err(|error| {
+            MediaError::transient("A thread cannot be started.").with_detail(error.to_string())
+        })?;
+        let launcher = Launcher {
+            spawner,
+            user: options.user,
+            nice: NICE,
+            path: std::env::var_os("PATH"),
+        };
+        Ok(Self {
+            options,
+            launcher,
+            filters: OnceCell::new(),
+        })
+    }
+
+    pub(crate) fn options(&self) -> &FfmpegOptions {
+        &self.options
+    }
+
+    /// A new private directory.
+    pub(crate) fn work_dir(&self, purpose: &str) -> Result<WorkDir, MediaError> {
+        WorkDir::create(&self.options.work_dir, purpose, self.options.user)
+    }
+
+    /// The guards, and the input.
+    pub(crate) fn input(&self, source: &Path) -> impl Iterator<Item = OsString> + use<> {
+        let threads = ["-threads".into(), self.options.threads.to_string().into()];
+        let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+        before_input(false)
+            .into_iter()
+            .chain(threads)
+            .chain(["-i".into(), file_url(&source)])
+    }
+
+    /// HDR can be brought to standard range.
+    pub(crate) async fn can_tone_map(
+        &self,
+        cancel: &CancellationToken,
+    ) -> Result<bool, MediaError> {
+        let filters = self
+            .filters
+            .get_or_try_init(|| self.list("-filters", cancel))
+            .await?;
+        Ok([" zscale ", " tonemap "]
+            .iter()
+            .all(|filter| filters.contains(filter)))
+    }
+
+    /// Runs ffmpeg to the end; an unhappy end is an error, classified.
+    pub(crate) async fn encode(
+        &self,
+        job: Job<'_>,
+        report: &(dyn Fn(Tick) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<(), MediaError> {
+        let threads = self.options.threads.to_string();
+        let before = [
+            "-hide_banner",
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            "-progress",
+            "pipe:1",
+            "-stats_period",
+            "0.25",
+            "-filter_threads",
+            &threads,
+            "-filter_complex_threads",
+            &threads,
+        ];
+        let args = before
+            .into_iter()
+            .map(OsString::from)
+            .chain(job.args)
+            .collect();
+        let patience = PATIENCE.max(job.expected * 5);
+        let run = Run {
+            program: &self.options.ffmpeg,
+            args,
+            cwd: job.cwd,
+            patience,
+        };
+        let ended = self.launcher.follow(run, report, cancel).await?;
+        if ended.status.success() {
+            Ok(())
+        } else {
+            Err(failure(ended.status, &ended.stderr))
+        }
+    }
+
+    /// The user must be able to read what it decodes; it may not have been the one who downloaded it.
+    fn admit(&self, source: &Path) -> Result<(), MediaError> {
+        let admitted = match self.options.user {
+            Some(user) => user.own(source),
+            None => std::fs::metadata(source).map(|_| ()),
+        };
+        admitted.map_err(|error| {
+            MediaError::transient("The source file cannot be read.").with_detail(error.to_string())
+        })
+    }
+
+    async fn examine(
+        &self,
+        source: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<Probe, MediaError> {
+        self.admit(source)?;
+        let mut head = [0; 12];
+        let head = match tokio::fs::File::open(source).await {
+            Ok(mut file) => file.read(&mut head).await.map(|read| &head[..read]),
+            Err(error) => Err(error),
+        };
+        let head = head.map_err(|error| {
+            MediaError::transient("The source file cannot be read.").with_detail(error.to_string())
+        })?;
+        if head.is_empty() {
+            return Err(MediaError::input("empty_file", "The file is empty."));
+        }
+        let dir = self.work_dir("probe")?;
+        let mut args: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
+        args.extend(before_input(true));
+        args.extend(["-show_format", "-show_streams", "-of", "json"].map(OsString::from));
+        args.push(file_url(
+            &std::path::absolute(source).unwrap_or_else(|_| source.to_owned()),
+        ));
+        let run = Run {
+            program: &self.options.ffprobe,
+            args,
+            cwd: dir.path(),
+            patience: PATIENCE,
+        };
+        let Ended {
+            status,
+            stdout,
+            stderr,
+        } = self.launcher.capture(run, cancel).await?;
+        if !status.success() {
+            use std::os::unix::process::ExitStatusExt;
+            if status.signal().is_some() || matches!(status.code(), Some(126 | 127)) {
+                return Err(failure(status, &stderr));
+            }
+            // ffmpeg takes any text named .mp4 for an MP4 whose index is missing; only a real one is truncated.
+            let boxed = matches!(
+                head.get(4..8),
+                Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide" | b"skip")
+            );
+            let refused = refusal(&stderr);
+            return Err(match refused.code() {
+                "truncated" if !boxed => refusal("").with_detail(refused.detail),
+                _ => refused,
+            });
+        }
+        if stderr.contains("max pixel") {
+            return Err(refusal(&stderr));
+        }
+        let probe = Probe::from_json(&stdout)?;
+        if probe.duration > 0.0 {
+            return Ok(probe);
+        }
+        let seconds = self.measure(source, dir.path(), cancel).await?;
+        probe.with_measured_duration(seconds)
+    }
+
+    /// The length of a file that does not state it: reads all packets, decodes none.
+    async fn measure(
+        &self,
+        source: &Path,
+        cwd: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<f64, MediaError> {
+        let mut args: Vec<OsString> = self.input(source).collect();
+        args.extend(
+            [
+                "-map", "0:V:0?", "-map", "0:a:0?", "-c", "copy", "-f", "null", "-",
+            ]
+            .map(OsString::from),
+        );
+        let last = std::sync::Mutex::new(Duration::ZERO);
+        let report = |tick: Tick| {
+            if let Ok(mut last) = last.lock() {
+                *last = tick.out_time;
+            }
+        };
+        self.encode(
+            Job {
+                args,
+                cwd,
+                expected: PATIENCE,
+            },
+            &report,
+            cancel,
+        )
+        .await?;
+        Ok(last.lock().map_or(0.0, |last| last.as_secs_f64()))
+    }
+
+    /// What `ffmpeg -encoders` or the like prints.
+    async fn list(&self, what: &str, cancel: &CancellationToken) -> Result<String, MediaError> {
+        let dir = self.work_dir("check")?;
+        let args = ["-hide_banner", "-nostdin", what]
+            .map(OsString::from)
+            .into();
+        let run = Run {
+            program: &self.options.ffmpeg,
+            args,
+            cwd: dir.path(),
+            patience: PATIENCE,
+        };
+        let ended = self.launcher.capture(run, cancel).await?;
+        if ended.status.success() {
+            return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
+        }
+        let program = self.options.ffmpeg.display();
+        Err(
+            MediaError::configuration(format!("{program} cannot be run."))
+                .with_detail(ended.stderr.trim()),
+        )
+    }
+
+    async fn examine_ffmpeg(&self) -> Result<(), MediaError> {
+        let cancel = CancellationToken::new();
+        let encoders = self.list("-encoders", &cancel).await?;
+        let filters = self.list("-filters", &cancel).await?;
+        let muxers = self.list("-muxers", &cancel).await?;
+        let needs = |text: &str, words: &[&'static str]| -> Vec<&'static str> {
+            let has = |word: &str| {
+                text.lines()
+                    .any(|line| line.split_whitespace().nth(1) == Some(word))
+            };
+            words.iter().copied().filter(|word| !has(word)).collect()
+        };
+        let mut missing = needs(&encoders, &["libx264", "aac", "mjpeg"]);
+        missing.extend(needs(
+            &filters,
+            &[
+                "fps",
+                "tpad",
+                "trim",
+                "scale",
+                "bwdif",
+                "thumbnail",
+                "aresample",
+                "apad",
+            ],
+        ));
+        missing.extend(needs(&muxers, &["hls", "mp4"]));
+        let program = self.options.ffmpeg.display();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            return Err(MediaError::configuration(format!(
+                "{program} lacks {missing}: install a full build of ffmpeg."
+            )));
+        }
+        let dir = self.work_dir("check")?;
+        let args = vec!["-version".into()];
+        let run = Run {
+            program: &self.options.ffprobe,
+            args,
+            cwd: dir.path(),
+            patience: PATIENCE,
+        };
+        let ended = self.launcher.capture(run, &cancel).await?;
+        if !ended.status.success() {
+            let program = name(&self.options.ffprobe);
+            return Err(
+                MediaError::configuration(format!("{program} cannot be run."))
+                    .with_detail(ended.stderr.trim()),
+            );
+        }
+        if !self.can_tone_map(&cancel).await? {
+            tracing::warn!("ffmpeg lacks zscale or tonemap: HDR videos will look washed out");
+        }
+        Ok(())
+    }
+}
+
+impl Transcoder for FfmpegTranscoder {
+    fn check(&self) -> BoxFuture<'_, Result<(), MediaError>> {
+        self.examine_ffmpeg().boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        source: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Probe, MediaError>> {
+        self.examine(source, cancel).boxed()
+    }
+
+    fn encode_chunk<'a>(
+        &'a self,
+        spec: &'a ChunkSpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::encode_chunk(self, spec, closed, progress, cancel).await
+        }
+        .boxed()
+    }
+
+    fn encode_audio<'a>(
+        &'a self,
+        spec: &'a AudioSpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::encode_audio(self, spec, closed, progress, cancel).await
+        }
+        .boxed()
+    }
+
+    fn poster<'a>(
+        &'a self,
+        spec: &'a PosterSpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Poster, MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::poster(self, spec, cancel).await
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,447 @@
+//! What is in a file: reads ffprobe's answer and refuses, in words a person understands, what cannot become a video.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::MediaError,
+    ffmpeg::{MAX_PIXELS, supports_codec},
+};
+
+/// More streams than this is an attack or an accident.
+const MAX_STREAMS: usize = 32;
+/// The longest side of a picture.
+const MAX_SIDE: i64 = 16_384;
+/// The longest video: a day.
+const MAX_SECONDS: f64 = 24.0 * 3600.0;
+
+/// What a file holds, as far as making a video of it is concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The container as ffmpeg names it (`mov,mp4,m4a,3gp,3g2,mj2`).
+    pub format: String,
+    /// Seconds from the first instant of any stream to the last. Zero when the file does not say; see
+    /// [`Probe::with_measured_duration`].
+    pub duration: f64,
+    /// The first moving picture; cover art does not count.
+    pub video: Option<VideoTrack>,
+    /// The first sound.
+    pub audio: Option<AudioTrack>,
+}
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoTrack {
+    /// The codec as ffmpeg names it (`h264`).
+    pub codec: String,
+    /// Pixels as shown, after rotation and with square pixels.
+    pub width: i32,
+    /// Pixels as shown.
+    pub height: i32,
+    /// Degrees, 0, 90, 180 or 270.
+    pub rotation: i32,
+    /// Frames a second: the stream's own rate, or the average when frames come irregularly.
+    pub fps: f64,
+    /// Frames come irregularly.
+    pub vfr: bool,
+    /// Made of fields.
+    pub interlaced: bool,
+    /// High dynamic range (PQ or HLG): tone-mapped when it is encoded.
+    pub hdr: bool,
+    /// The pixel format as ffmpeg names it.
+    pub pix_fmt: String,
+    /// Bits a second, if the file says.
+    pub bit_rate: Option<i64>,
+    /// Seconds from the start of the file to the end of the last frame.
+    pub end: f64,
+}
+
+/// The sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudioTrack {
+    /// The codec as ffmpeg names it (`aac`).
+    pub codec: String,
+    /// Channels.
+    pub channels: i32,
+    /// Samples a second.
+    pub sample_rate: i32,
+    /// Bits a second, if the file says.
+    pub bit_rate: Option<i64>,
+    /// Seconds from the start of the file to the end of the last sample.
+    pub end: f64,
+}
+
+impl Probe {
+    /// Reads what `ffprobe -show_format -show_streams -of json` said about a file.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, MediaError> {
+        let answer: Answer = serde_json::from_slice(json).map_err(|error| {
+            MediaError::transient("The file could not be examined.")
+                .with_detail(format!("ffprobe's answer: {error}"))
+        })?;
+        if answer.streams.len() > MAX_STREAMS {
+            return Err(MediaError::input(
+                "too_many_streams",
+                "The file has too many tracks.",
+            ));
+        }
+        let format_start = seconds(&answer.format.start_time).unwrap_or(0.0);
+        let duration = seconds(&answer.format.duration).unwrap_or(0.0).max(0.0);
+        if duration > MAX_SECONDS {
+            return Err(MediaError::input(
+                "too_long",
+                "The video is longer than a day.",
+            ));
+        }
+        let kind = |kind: &'static str| {
+            answer
+                .streams
+                .iter()
+                .filter(move |stream| stream.codec_type.as_deref() == Some(kind))
+        };
+        let video = kind("video")
+            .find(|stream| stream.disposition.get("attached_pic").copied().unwrap_or(0) == 0);
+        let end = |stream: &Stream| stream.end(format_start, duration);
+        let video = video.map(|stream| stream.video(end(stream))).transpose()?;
+        let audio = kind("audio")
+            .next()
+            .map(|stream| stream.audio(end(stream)))
+            .transpose()?;
+        if video.is_none() && audio.is_none() {
+            return Err(MediaError::input(
+                "no_streams",
+                "The file has neither picture nor sound.",
+            ));
+        }
+        Ok(Self {
+            format: answer.format.format_name.unwrap_or_default(),
+            duration,
+            video,
+            audio,
+        })
+    }
+
+    /// Fills in the duration of a file that does not state it (recordings made by browsers), or refuses it as empty.
+    pub(crate) fn with_measured_duration(mut self, measured: f64) -> Result<Self, MediaError> {
+        if measured <= 0.0 {
+            return Err(MediaError::input(
+                "zero_duration",
+                "The file has no duration: there is nothing to play.",
+            ));
+        }
+        if measured > MAX_SECONDS {
+            return Err(MediaError::input(
+                "too_long",
+                "The video is longer than a day.",
+            ));
+        }
+        self.duration = measured;
+        if let Some(video) = &mut self.video
+            && video.end <= 0.0
+        {
+            video.end = measured;
+        }
+        if let Some(audio) = &mut self.audio
+            && audio.end <= 0.0
+        {
+            audio.end = measured;
+        }
+        Ok(self)
+    }
+}
+
+/// Why ffprobe refused a file, from the end of what it said.
+pub(crate) fn refusal(stderr: &str) -> MediaError {
+    let error = if stderr.contains("Format not on whitelist") {
+        MediaError::input("unsupported_format", "This kind of file is not supported.")
+    } else if stderr.contains("not on whitelist") {
+        MediaError::input(
+            "unsupported_codec",
+            "The file uses a codec that is not supported.",
+        )
+    } else if stderr.contains("moov atom not found") {
+        MediaError::input("truncated", "The file is incomplete: its end is missing.")
+    } else if stderr.contains("max pixel") || stderr.contains("Picture size") {
+        too_large()
+    } else {
+        MediaError::input(
+            "not_media",
+            "The file is not a video or audio file, or it is damaged.",
+        )
+    };
+    error.with_detail(stderr.trim())
+}
+
+fn too_large() -> MediaError {
+    MediaError::input(
+        "too_large_dimensions",
+        "The picture is larger than 8192x4352 pixels.",
+    )
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Default, Deserialize)]
+struct Format {
+    format_name: Option<String>,
+    start_time: Option<String>,
+    duration: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    codec_type: Option<String>,
+    codec_name: Option<String>,
+    width: Option<i64>,
+    height: Option<i64>,
+    sample_aspect_ratio: Option<String>,
+    pix_fmt: Option<String>,
+    field_order: Option<String>,
+    color_transfer: Option<String>,
+    r_frame_rate: Option<String>,
+    avg_frame_rate: Option<String>,
+    sample_rate: Option<String>,
+    channels: Option<i32>,
+    start_time: Option<String>,
+    duration: Option<String>,
+    bit_rate: Option<String>,
+    #[serde(default)]
+    disposition: HashMap<String, i32>,
+    #[serde(default)]
+    tags: HashMap<String, String>,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+impl Stream {
+    fn video(&self, end: f64) -> Result<VideoTrack, MediaError> {
+        let codec = self.codec()?;
+        let (width, height) = (self.width.unwrap_or(0), self.height.unwrap_or(0));
+        if width <= 0 || height <= 0 {
+            return Err(MediaError::input(
+                "no_streams",
+                "The picture has no size: the file is damaged.",
+            ));
+        }
+        if width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS {
+            return Err(too_large());
+        }
+        // A ratio beyond 4 is a broken header rather than a wish.
+        let aspect = fraction(&self.sample_aspect_ratio, ':')
+            .filter(|r| (0.25..=4.0).contains(r))
+            .unwrap_or(1.0);
+        let shown = ((width as f64 * aspect).round() as i64).clamp(1, MAX_SIDE);
+        let rotation = self.rotation();
+        let (width, height) = if rotation % 180 == 0 {
+            (shown, height)
+        } else {
+            (height, shown)
+        };
+        let (fps, vfr) = self.rate();
+        Ok(VideoTrack {
+            codec,
+            width: i32::try_from(width).unwrap_or(i32::MAX),
+            height: i32::try_from(height).unwrap_or(i32::MAX),
+            rotation,
+            fps,
+            vfr,
+            interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
+            hdr: matches!(
+                self.color_transfer.as_deref(),
+                Some("smpte2084" | "arib-std-b67")
+            ),
+            pix_fmt: self.pix_fmt.clone().unwrap_or_default(),
+            bit_rate: self.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
+            end,
+        })
+    }
+
+    fn audio(&self, end: f64) -> Result<AudioTrack, MediaError> {
+        Ok(AudioTrack {
+            codec: self.codec()?,
+            channels: self.channels.unwrap_or(0),
+            sample_rate: self
+                .sample_rate
+                .as_deref()
+                .and_then(|rate| rate.parse().ok())
+                .unwrap_or(0),
+            bit_rate: self.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
+            end,
+        })
+    }
+
+    fn codec(&self) -> Result<String, MediaError> {
+        let codec = self
+            .codec_name
+            .clone()
+            .unwrap_or_else(|| "unknown".to_owned());
+        if supports_codec(&codec) {
+            return Ok(codec);
+        }
+        Err(MediaError::input(
+            "unsupported_codec",
+            format!("The codec {codec} is not supported."),
+        ))
+    }
+
+    /// Seconds from the start of the file to the end of this stream, never past the end of the file.
+    fn end(&self, format_start: f64, format_duration: f64) -> f64 {
+        let start = seconds(&self.start_time).unwrap_or(format_start) - format_start;
+        let end = match (
+            seconds(&self.duration),
+            self.tags.get("DURATION").and_then(|tag| clock(tag)),
+        ) {
+            (Some(duration), _) => start + duration,
+            // Matroska: the time of the end, not a length.
+            (None, Some(end)) => end - format_start,
+            (None, None) => format_duration,
+        };
+        if end > 0.0 && end <= format_duration {
+            end
+        } else {
+            format_duration
+        }
+    }
+
+    /// Quarter turns only; anything else is shown upright.
+    fn rotation(&self) -> i32 {
+        let side = self.side_data_list.iter().find_map(|data| data.rotation);
+        let degrees = side
+            .or_else(|| self.tags.get("rotate")?.parse().ok())
+            .unwrap_or(0.0);
+        let turns = (degrees / 90.0).round();
+        if (degrees - turns * 90.0).abs() < 2.0 {
+            (turns as i32 * 90).rem_euclid(360)
+        } else {
+            0
+        }
+    }
+
+    /// The frame rate, and whether frames come irregularly.
+    fn rate(&self) -> (f64, bool) {
+        let real = fraction(&self.r_frame_rate, '/').filter(|rate| *rate > 0.0);
+        let average = fraction(&self.avg_frame_rate, '/').filter(|rate| *rate > 0.0);
+        match (real, average) {
+            (Some(real), Some(average)) if (real / average - 1.0).abs() <= 0.01 => (real, false),
+            (Some(_), Some(average)) => (average, true),
+            (rate, other) => (rate.or(other).unwrap_or(25.0), false),
+        }
+    }
+}
+
+fn seconds(text: &Option<String>) -> Option<f64> {
+    text.as_deref()?
+        .parse()
+        .ok()
+        .filter(|seconds: &f64| seconds.is_finite())
+}
+
+fn fraction(text: &Option<String>, separator: char) -> Option<f64> {
+    let (above, below) = text.as_deref()?.split_once(separator)?;
+    let (above, below): (f64, f64) = (above.parse().ok()?, below.parse().ok()?);
+    (above > 0.0 && below > 0.0).then(|| above / below)
+}
+
+/// `00:01:02.500000000` in seconds.
+fn clock(text: &str) -> Option<f64> {
+    text.split(':').try_fold(0.0, |sum, part| {
+        Some(sum * 60.0 + part.parse::<f64>().ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::media::Class;
+
+    fn probe(stream: serde_json::Value) -> Result<Probe, MediaError> {
+        let mut base = json!({
+            "codec_type": "video", "codec_name": "h264", "width": 1920, "height": 1080, "pix_fmt": "yuv420p",
+            "r_frame_rate": "30000/1001", "avg_frame_rate": "30000/1001", "start_time": "0.0", "duration": "10.01"
+        });
+        if let (Some(base), Some(more)) = (base.as_object_mut(), stream.as_object()) {
+            base.extend(more.clone());
+        }
+        let answer =
+            json!({ "streams": [base], "format": { "format_name": "mov", "duration": "10.03" } });
+        Probe::from_json(answer.to_string().as_bytes())
+    }
+
+    fn video(stream: serde_json::Value) -> VideoTrack {
+        probe(stream).unwrap().video.unwrap()
+    }
+
+    #[test]
+    fn rotation_and_aspect_shape_what_is_shown() {
+        let turned = video(
+            json!({ "side_data_list": [{ "side_data_type": "Display Matrix", "rotation": -90 }] }),
+        );
+        assert_eq!(
+            (turned.width, turned.height, turned.rotation),
+            (1080, 1920, 270)
+        );
+        let old = video(json!({ "tags": { "rotate": "180" } }));
+        assert_eq!((old.width, old.height, old.rotation), (1920, 1080, 180));
+        let dvd = video(json!({ "width": 720, "height": 576, "sample_aspect_ratio": "64:45" }));
+        assert_eq!((dvd.width, dvd.height), (1024, 576));
+        let broken = video(json!({ "sample_aspect_ratio": "1000:1" }));
+        assert_eq!(broken.width, 1920);
+    }
+
+    #[test]
+    fn rates_fields_and_ranges_are_recognized() {
+        let plain = video(json!({}));
+        assert!(!plain.vfr && !plain.interlaced && !plain.hdr);
+        assert_eq!(plain.end, 10.01);
+        let phone = video(json!({ "r_frame_rate": "90/1", "avg_frame_rate": "1732/60" }));
+        assert!(phone.vfr && (phone.fps - 28.866).abs() < 0.001);
+        assert!(video(json!({ "field_order": "tt" })).interlaced);
+        assert!(video(json!({ "color_transfer": "smpte2084" })).hdr);
+        assert_eq!(
+            video(json!({ "duration": null, "tags": { "DURATION": "00:00:09.500000000" } })).end,
+            9.5
+        );
+    }
+
+    #[test]
+    fn refusals_have_codes() {
+        let code = |stream| probe(stream).unwrap_err().class;
+        assert_eq!(
+            code(json!({ "codec_name": "magicyuv" })),
+            Class::Input("unsupported_codec")
+        );
+        assert_eq!(
+            code(json!({ "width": 20000 })),
+            Class::Input("too_large_dimensions")
+        );
+        assert_eq!(
+            code(json!({ "disposition": { "attached_pic": 1 } })),
+            Class::Input("no_streams")
+        );
+        assert_eq!(
+            refusal("Invalid data found when processing input").code(),
+            "not_media"
+        );
+        assert_eq!(
+            refusal("[hls] Format not on whitelist 'mov'").code(),
+            "unsupported_format"
+        );
+        assert_eq!(
+            refusal("Codec (magicyuv) not on whitelist 'h264'").code(),
+            "unsupported_codec"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The gateway to whatever encodes: local ffmpeg today, MediaConvert later. The pipeline does not know which.
+
+use std::path::Path;
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AudioSpec, ChunkSpec, ClosedSegment, MediaError, Poster, PosterSpec, Probe, ProgressFn,
+};
+
+/// Probes and encodes local files. Every call stops within 2 s of `cancel` and leaves no process behind.
+pub trait Transcoder: Send + Sync + 'static {
+    /// Says in one line what is missing, if anything is. Asked once, when a worker starts.
+    fn check(&self) -> BoxFuture<'_, Result<(), MediaError>>;
+
+    /// What is in the file.
+    fn probe<'a>(
+        &'a self,
+        source: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Probe, MediaError>>;
+
+    /// Encodes a slice into every rung. Closed segments are announced in order per rendition while it runs, all of
+    /// them before it returns. Files live as long as the [`ClosedSegment`]s; delete each when it is stored.
+    fn encode_chunk<'a>(
+        &'a self,
+        spec: &'a ChunkSpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>>;
+
+    /// Encodes the sound, as [`Transcoder::encode_chunk`] does the picture.
+    fn encode_audio<'a>(
+        &'a self,
+        spec: &'a AudioSpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>>;
+
+    /// A telling frame as JPEG.
+    fn poster<'a>(
+        &'a self,
+        spec: &'a PosterSpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Poster, MediaError>>;
+}
