@@ -1,10 +1,12 @@
-//! The typed settings of Millrace: `config/default.toml` (embedded), then `config/<environment>.toml`, then the
+//! The typed settings of Millrace, and the logs and metrics of a process that follow from them: `config/default.toml` (embedded), then `config/<environment>.toml`, then the
 //! environment. Binaries read them once and map them to the option structs of the libraries.
 
 /// Reading MILLRACE__ variables and the files that _FILE variables name.
 mod environment;
 /// Logs, as configured.
 mod logging;
+/// The metrics of the process.
+mod metrics;
 /// A string that is never printed.
 mod secret;
 /// The sections and their keys.
@@ -19,6 +21,7 @@ use figment::{
 
 pub use environment::variable;
 pub use logging::start_logging;
+pub use metrics::metrics;
 pub use secret::Secret;
 pub use settings::*;
 

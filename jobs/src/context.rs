@@ -25,7 +25,7 @@ pub struct ServiceOptions {
     pub storage: Storage,
     pub transcoder: Arc<dyn Transcoder>,
     pub notifier: Notifier,
-    /// Where sources and open segments lie. Removed and made again at start: it holds nothing of worth.
+    /// Where sources lie. Removed and made again at start: it holds nothing of worth.
     pub work_dir: PathBuf,
     /// Bytes of sources that may stay on disk when no job reads them.
     pub source_cache: u64,
@@ -40,7 +40,6 @@ pub struct Services {
     pub notifier: Notifier,
     pub(crate) progress: ProgressWriter,
     sources: Sources,
-    work_dir: PathBuf,
 }
 
 impl Services {
@@ -58,7 +57,6 @@ impl Services {
             notifier: options.notifier,
             progress,
             sources,
-            work_dir: options.work_dir,
         })
     }
 }
@@ -87,11 +85,6 @@ impl JobContext {
     /// The store.
     pub fn storage(&self) -> &Storage {
         &self.services.storage
-    }
-
-    /// A directory of this run's own below the working directory; the name tells whose it is.
-    pub(crate) fn scratch(&self, what: &str) -> PathBuf {
-        self.services.work_dir.join(format!("{what}-{}-{}", self.run.id, self.run.run_no))
     }
 
     /// The video, as long as it is being made in this generation.

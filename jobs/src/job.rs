@@ -50,14 +50,13 @@ macro_rules! kinds {
 
         /// Every kind with its handler.
         pub fn registry() -> millrace_queue::Registry<$crate::Services> {
-            let mut registry = millrace_queue::Registry::new();
-            $(registry.register::<$name>(|job, run, services: $crate::Services| {
-                Box::pin(async move {
-                    let cx = $crate::JobContext::new(services, run);
-                    $crate::Job::run(job, &cx).await
-                })
-            });)+
-            registry
+            millrace_queue::Registry::new()
+                $(.register::<$name>(|job, run, services: $crate::Services| {
+                    Box::pin(async move {
+                        let cx = $crate::JobContext::new(services, run);
+                        $crate::Job::run(job, &cx).await
+                    })
+                }))+
         }
     };
 }

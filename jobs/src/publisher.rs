@@ -27,8 +27,7 @@ pub(crate) struct Publisher<'a> {
 struct Init {
     key: String,
     hash: Vec<u8>,
-    codecs: String,
-    timescale: u32,
+    parsed: mp4::Init,
 }
 
 impl<'a> Publisher<'a> {
@@ -57,7 +56,7 @@ impl<'a> Publisher<'a> {
         let rendition = segment.rendition.as_str();
         let init = self.init(rendition, segment).await?;
         let bytes = tokio::fs::read(&segment.path).await?;
-        let fragment = mp4::MediaSegment::parse(&bytes)?;
+        let fragment = mp4::Fragment::read(&bytes, &init.parsed)?;
         let key = format!("{}seg_{}.m4s", self.prefix(rendition), segment.n);
         let size = i32::try_from(bytes.len())?;
         self.cx.storage().put(&key, bytes, "video/mp4").await?;
@@ -71,12 +70,12 @@ impl<'a> Publisher<'a> {
             key,
             init_key: init.key,
             init_hash: init.hash,
-            codecs: init.codecs,
-            start: i64::try_from(fragment.start)?,
-            length: i64::try_from(fragment.duration)?,
-            timescale: i32::try_from(init.timescale)?,
+            codecs: init.parsed.codecs,
+            start: fragment.start,
+            length: fragment.length,
+            timescale: init.parsed.timescale,
             bytes: size,
-            keyframe_bytes: fragment.keyframe_bytes.and_then(|b| i32::try_from(b).ok()),
+            keyframe_bytes: Some(fragment.keyframe_bytes),
         };
         self.insert(&row).await
     }
@@ -101,14 +100,19 @@ impl<'a> Publisher<'a> {
             return Ok(init.clone());
         }
         let bytes = tokio::fs::read(&segment.init).await?;
-        let parsed = mp4::InitSegment::parse(&bytes)?;
-        let init = Init {
-            key: format!("{}init.mp4", self.prefix(rendition)),
-            hash: Sha256::digest(&bytes).to_vec(),
-            codecs: parsed.codecs,
-            timescale: parsed.timescale,
+        let parsed = mp4::Init::read(&bytes)?;
+        let hash = Sha256::digest(&bytes).to_vec();
+        let (video, generation) = (self.video.id, self.video.generation);
+        let key = match videos::init_key(self.cx.db(), video, generation, rendition, &hash).await? {
+            // Equal to the one that players have already.
+            Some(key) => key,
+            None => {
+                let key = format!("{}init.mp4", self.prefix(rendition));
+                self.cx.storage().put(&key, bytes, "video/mp4").await?;
+                key
+            }
         };
-        self.cx.storage().put(&init.key, bytes, "video/mp4").await?;
+        let init = Init { key, hash, parsed };
         self.inits.insert(rendition.to_owned(), init.clone());
         Ok(init)
     }

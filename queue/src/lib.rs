@@ -22,6 +22,8 @@ mod enqueue;
 mod execute;
 /// Reads one job.
 mod find;
+/// What all workers together are doing.
+mod fleet;
 /// The id of a job.
 mod id;
 /// A job that is not enqueued yet.
@@ -63,6 +65,7 @@ pub use backoff::Backoff;
 pub use engine::{Drained, Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use find::{JobRow, find};
+pub use fleet::{group_is_live, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
 pub use kind::Kind;

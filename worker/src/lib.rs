@@ -1,1 +1,136 @@
-//! Placeholder.
+//! How and where work runs: one process that claims jobs of its queues, runs them, and drains when told to stop.
+
+/// What must be there before work can begin.
+mod dependencies;
+/// Health and metrics on a port of their own.
+mod health;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use millrace_bus::Notifier;
+use millrace_config::Config;
+use millrace_domain::media::{FfmpegOptions, FfmpegTranscoder, MediaUser, Transcoder};
+use millrace_jobs::{ServiceOptions, Services, database_options, kinds};
+use millrace_queue::{Engine, EngineOptions};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+
+pub use dependencies::Dependencies;
+
+/// Sources that may stay on disk when no job reads them: 20 GiB, some hours of phone video.
+const SOURCE_CACHE: u64 = 20 * 1024 * 1024 * 1024;
+
+/// Runs a worker until `shutdown`, then drains: running jobs may finish within `worker.drain_timeout`, and what is
+/// left is given back without a charged attempt.
+///
+/// # Errors
+/// One line that says what is missing: a setting, the database, the store, ffmpeg, the schema, a free port.
+pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    config.require_services()?;
+    let (pool_options, direct) = database_options(config).context("database.url is not an address")?;
+    let pool = pool(config, pool_options);
+    let work_dir = work_dir(config);
+    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder(config, &work_dir)?);
+    let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
+    if !dependencies.await_all(config.worker.wait_for_dependencies, &shutdown).await? {
+        return Ok(());
+    }
+    // Stops what helps jobs, after the jobs.
+    let helpers = CancellationToken::new();
+    let _stop_helpers = helpers.clone().drop_guard();
+    let notifier = Notifier::start(direct.clone(), helpers.clone());
+    let options = ServiceOptions {
+        db: pool.clone(),
+        storage: dependencies.storage().clone(),
+        transcoder,
+        notifier: notifier.clone(),
+        work_dir: work_dir.clone(),
+        source_cache: SOURCE_CACHE,
+    };
+    let services = Services::start(options, helpers.clone())
+        .with_context(|| format!("cannot use {} as media.work_dir", work_dir.display()))?;
+    let health = health::Health::bind(config.worker.health_listen, dependencies).await?;
+    let health = tokio::spawn(health.run(helpers.clone()));
+    let engine = Engine::start(engine_options(config, pool.clone(), direct, notifier), kinds::registry(), services).await?;
+    tracing::info!(queues = ?config.worker.queues.0, "the worker is running");
+    engine.run(shutdown).await;
+    helpers.cancel();
+    health.await.context("the health server panicked")?;
+    pool.close().await;
+    // Open segments of runs that were given back; whoever runs them next makes them anew.
+    let _ = std::fs::remove_dir_all(&work_dir);
+    tracing::info!("the worker has stopped");
+    Ok(())
+}
+
+fn engine_options(
+    config: &Config,
+    pool: PgPool,
+    listen_options: sqlx::postgres::PgConnectOptions,
+    notifier: Notifier,
+) -> EngineOptions {
+    let worker = &config.worker;
+    let queues = worker.queues.0.iter().map(|(name, slots)| (name.clone(), usize::from(*slots)));
+    EngineOptions {
+        lease: worker.lease,
+        heartbeat: worker.heartbeat,
+        poll: worker.poll,
+        drain_timeout: worker.drain_timeout,
+        worker_name: name(config),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..EngineOptions::new(pool, listen_options, queues.collect(), notifier)
+    }
+}
+
+fn name(config: &Config) -> String {
+    if !config.worker.name.is_empty() {
+        return config.worker.name.clone();
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}
+
+fn pool(config: &Config, options: sqlx::postgres::PgConnectOptions) -> PgPool {
+    let database = &config.database;
+    PgPoolOptions::new()
+        .max_connections(database.max_connections)
+        .min_connections(database.min_connections)
+        .acquire_timeout(database.acquire_timeout)
+        .idle_timeout(database.idle_timeout)
+        .max_lifetime(database.max_lifetime)
+        .connect_lazy_with(options.application_name("millrace-worker"))
+}
+
+/// A directory of this process's own: several workers of one machine never share open segments.
+fn work_dir(config: &Config) -> PathBuf {
+    let base = if config.media.work_dir.as_os_str().is_empty() {
+        std::env::temp_dir().join("millrace")
+    } else {
+        config.media.work_dir.clone()
+    };
+    base.join(format!("worker-{}", std::process::id()))
+}
+
+fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<FfmpegTranscoder> {
+    let media = &config.media;
+    // Only root can become somebody else; without it ffmpeg runs as whoever started the worker.
+    let user = if nix::unistd::geteuid().is_root() {
+        let found = nix::unistd::User::from_name(&media.user).ok().flatten();
+        let found = found.with_context(|| format!("media.user: there is no user {}", media.user))?;
+        Some(MediaUser { uid: found.uid.as_raw(), gid: found.gid.as_raw() })
+    } else {
+        None
+    };
+    Ok(FfmpegTranscoder::new(FfmpegOptions {
+        ffmpeg: media.ffmpeg.clone(),
+        ffprobe: media.ffprobe.clone(),
+        user,
+        threads: media.threads,
+        preset: media.preset.clone(),
+        work_dir: work_dir.join("encodes"),
+    })?)
+}
+
+/// How long the parts of a start-up check may take.
+const CHECK_WITHIN: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::ids::VideoId;
+use crate::{ids::VideoId, media::playlist};
 
 /// A segment that was just stored.
 #[derive(Debug, Clone)]
@@ -45,23 +45,50 @@ pub struct Segment {
     pub keyframe_bytes: Option<i32>,
 }
 
-impl Segment {
-    /// Length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.length as f64 / f64::from(self.timescale)
+impl From<&Segment> for playlist::Segment {
+    fn from(segment: &Segment) -> Self {
+        Self {
+            n: segment.n,
+            length: segment.length,
+            timescale: segment.timescale,
+            bytes: segment.bytes,
+            init_key: segment.init_key.clone(),
+            keyframe_bytes: segment.keyframe_bytes,
+        }
     }
 }
 
 /// Inserts a segment and, with its rendition's first, the rendition's codecs and init segment. `false` if the
 /// segment is there already, from an earlier run: that one stays, because players may have it.
 ///
+/// The rendition's first init segment names all that are equal to it, so that a player loads one; only different
+/// bytes keep their own key, which playlists show as a discontinuity.
+///
 /// # Errors
 /// Those of the statements.
 pub async fn insert_segment(conn: &mut PgConnection, new: &NewSegment) -> Result<bool, sqlx::Error> {
+    // First, because two chunks may bring the first segment of a rendition at once: the second waits here, and its
+    // next statement sees the winner's key. Later segments find the row taken and lock nothing.
+    sqlx::query!(
+        "update video_qualities set codecs = $4, init_key = $5, init_hash = $6
+          where video_id = $1 and generation = $2 and rendition = $3 and init_key is null",
+        new.video.0,
+        new.generation,
+        new.rendition,
+        new.codecs,
+        new.init_key,
+        new.init_hash,
+    )
+    .execute(&mut *conn)
+    .await?;
     let done = sqlx::query!(
         "insert into segments (video_id, generation, rendition, n, chunk, run_no, key, init_key, start, length,
                                timescale, bytes, keyframe_bytes)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+         values ($1, $2, $3, $4, $5, $6, $7,
+                 coalesce((select init_key from video_qualities where video_id = $1 and generation = $2
+                              and rendition = $3 and init_hash = $14), $8),
+                 $9, $10, $11, $12, $13)
+         on conflict do nothing",
         new.video.0,
         new.generation,
         new.rendition,
@@ -75,23 +102,34 @@ pub async fn insert_segment(conn: &mut PgConnection, new: &NewSegment) -> Result
         new.timescale,
         new.bytes,
         new.keyframe_bytes,
-    )
-    .execute(&mut *conn)
-    .await?;
-    // Mostly no row is touched: only the first segment of a rendition finds it without an init segment.
-    sqlx::query!(
-        "update video_qualities set codecs = $4, init_key = $5, init_hash = $6
-          where video_id = $1 and generation = $2 and rendition = $3 and init_key is null",
-        new.video.0,
-        new.generation,
-        new.rendition,
-        new.codecs,
-        new.init_key,
         new.init_hash,
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The key of the rendition's init segment, if it has one with exactly these bytes.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn init_key(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    rendition: &str,
+    hash: &[u8],
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select init_key as "key!" from video_qualities
+            where video_id = $1 and generation = $2 and rendition = $3 and init_hash = $4 and init_key is not null"#,
+        video.0,
+        generation,
+        rendition,
+        hash,
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// All segments of a rendition in order; gaps are possible while chunks are being made.

@@ -69,7 +69,7 @@ pub async fn cancel_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -
         return Err(FlowError::WrongState(video.status));
     }
     // Jobs before rows before topics: the order in which everybody locks.
-    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "cancelled by its owner").await?;
+    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "cancelled by its owner").await?.wake;
     Video::fail(&mut *conn, id, video.generation, "cancelled", "Processing was cancelled.").await?;
     wake.merge(videos::video_changed(conn, id, owner).await?);
     Ok(wake)
@@ -81,7 +81,7 @@ pub async fn cancel_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -
 /// [`FlowError::NotFound`]
 pub async fn delete_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
     let video = owned(conn, id, owner).await?;
-    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted").await?;
+    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted").await?.wake;
     Video::delete(conn, &video).await?;
     wake.merge(sweep(conn, &video, video.prefixes()).await?);
     wake.merge(videos::video_deleted(conn, id, owner).await?);

@@ -31,27 +31,25 @@ impl Job for EncodeAudio {
 
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
-        let Decided { probe, plan } = Decided::of(&video)?;
+        let plan = Decided::of(&video)?.plan;
         let stored = videos::segments(cx.db(), self.video, self.generation, "audio").await?;
         let done = stored.iter().zip(0..).take_while(|(s, n)| s.n == *n).count();
-        let before: f64 = stored[..done].iter().map(videos::Segment::seconds).sum();
         let source = cx.source(&video).await?;
         let spec = AudioSpec {
             source: source.path().to_owned(),
-            probe,
             grid: plan.grid,
             from_segment: i32::try_from(done).or_fail("too many segments")?,
         };
-        self.encode(cx, &video, &spec, before).await?;
+        self.encode(cx, &video, &spec).await?;
         Ok(Done::Completed)
     }
 }
 
 impl EncodeAudio {
-    async fn encode(&self, cx: &JobContext, video: &Video, spec: &AudioSpec, before: f64) -> Result<(), Failure> {
+    async fn encode(&self, cx: &JobContext, video: &Video, spec: &AudioSpec) -> Result<(), Failure> {
         let (closed, announced) = mpsc::channel(16);
         let whole = video.duration.unwrap_or_default().max(0.001);
-        let report = part_reporter(cx, video, "audio".to_owned(), before, whole);
+        let report = part_reporter(cx, video, "audio".to_owned(), spec.grid, 0, whole);
         let cancel = cx.cancelled();
         let stop = cancel.child_token();
         let encode = cx.services().transcoder.encode_audio(spec, closed, &report, &stop);

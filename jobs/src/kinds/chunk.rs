@@ -1,10 +1,13 @@
 //! encode_chunk: one slice of a video, decoded once, in every rung.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use millrace_domain::{
     ids::VideoId,
-    media::ChunkSpec,
+    media::{ChunkSpec, Grid, Progress, Rung},
     videos::{self, PartProgress, Video},
 };
 use millrace_queue::{Done, Failure, OrOutcome as _, Outcome};
@@ -57,8 +60,7 @@ impl Job for EncodeChunk {
             chunk,
             from_segment: chunk.first_segment + done,
         };
-        let before = plan.grid.seconds(i64::from(done) * i64::from(plan.grid.segment_frames));
-        self.encode(cx, &video, &spec, before).await?;
+        self.encode(cx, &video, &spec).await?;
         let done = self.done(cx, &plan.ladder, chunk.first_segment, chunk.segments).await?;
         if done < chunk.segments {
             let error = format!("{done} of {} segments were made", chunk.segments);
@@ -73,7 +75,7 @@ impl EncodeChunk {
     async fn done(
         &self,
         cx: &JobContext,
-        ladder: &[millrace_domain::media::Rung],
+        ladder: &[Rung],
         first: i32,
         count: i32,
     ) -> Result<i32, Failure> {
@@ -85,9 +87,10 @@ impl EncodeChunk {
             .unwrap_or_default())
     }
 
-    async fn encode(&self, cx: &JobContext, video: &Video, spec: &ChunkSpec, before: f64) -> Result<(), Failure> {
+    async fn encode(&self, cx: &JobContext, video: &Video, spec: &ChunkSpec) -> Result<(), Failure> {
         let (closed, announced) = mpsc::channel(16);
-        let report = part_reporter(cx, video, part_of_chunk(self.chunk), before, spec.grid.seconds(spec.chunk.frames));
+        let whole = spec.grid.seconds(spec.chunk.frames);
+        let report = part_reporter(cx, video, part_of_chunk(self.chunk), spec.grid, spec.chunk.first_frame, whole);
         let cancel = cx.cancelled();
         // A store that fails stops the encoder: nobody takes what it makes.
         let stop = cancel.child_token();
@@ -105,25 +108,27 @@ impl EncodeChunk {
     }
 }
 
-/// Tells how many seconds of a part are done, to the video's progress and to the job's own.
+/// Tells how many seconds of a part are done, to the video's progress and to the job's own. The part begins at frame
+/// `first` of the grid and lasts `whole` seconds.
 pub(super) fn part_reporter(
     cx: &JobContext,
     video: &Video,
     part: String,
-    before: f64,
+    grid: Grid,
+    first: i64,
     whole: f64,
-) -> impl Fn(f64) + Send + Sync {
+) -> impl Fn(Progress) + Send + Sync {
     let (id, generation) = (video.id, video.generation);
-    let n = std::sync::atomic::AtomicI64::new(0);
-    move |seconds| {
-        let done = (before + seconds).min(whole);
-        cx.progress((done / whole * 100.0) as f32, "encoding");
+    let n = AtomicI64::new(0);
+    move |progress| {
+        let done = grid.seconds((progress.frame - first).max(0)).min(whole);
+        cx.progress((done / whole.max(0.001) * 100.0) as f32, "encoding");
         cx.services().progress.report(PartProgress {
             video: id,
             generation,
             part: part.clone(),
             run_no: cx.run_no,
-            n: n.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            n: n.fetch_add(1, Ordering::Relaxed),
             done,
         });
     }

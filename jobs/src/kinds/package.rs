@@ -2,7 +2,8 @@
 
 use millrace_domain::{
     ids::VideoId,
-    videos::{self, Segment, Stage, Video},
+    media::playlist,
+    videos::{self, Stage, Video},
 };
 use millrace_queue::{Failure, Outcome};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,8 @@ impl Job for Package {
             tx.commit().await?;
             hint.fire(cx.notifier());
         }
-        let expected = Decided::of(&video)?.plan.grid.segment_count();
+        let grid = Decided::of(&video)?.plan.grid;
+        let expected = grid.segment_count();
         let mut measured = Vec::new();
         for quality in videos::qualities(cx.db(), video.id, self.generation).await? {
             let segments = videos::segments(cx.db(), video.id, self.generation, &quality.rendition).await?;
@@ -38,60 +40,16 @@ impl Job for Package {
                 let error = format!("{} has {} of {expected} segments", quality.rendition, segments.len());
                 return Err(Failure::Retry(error.into()));
             }
-            measured.push((quality.rendition, bandwidths(&segments)));
+            let segments: Vec<playlist::Segment> = segments.iter().map(Into::into).collect();
+            measured.push((quality.rendition, playlist::measure(grid.target_duration(), &segments)));
         }
         cx.complete(cx.db(), async |tx| {
-            for (rendition, (peak, mean)) in &measured {
-                videos::set_measured(&mut *tx, video.id, self.generation, rendition, *peak, *mean).await?;
+            for (rendition, rate) in &measured {
+                videos::set_measured(&mut *tx, video.id, self.generation, rendition, rate.peak, rate.average).await?;
             }
             Video::advance(&mut *tx, video.id, self.generation, Stage::Publishing).await?;
             videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)
         })
         .await
-    }
-}
-
-/// Peak and mean bits a second, as RFC 8216 wants BANDWIDTH and AVERAGE-BANDWIDTH: the largest rate of any segment,
-/// and that of all together.
-fn bandwidths(segments: &[Segment]) -> (i32, i32) {
-    let rate = |bytes: f64, seconds: f64| (bytes * 8.0 / seconds.max(0.001)).ceil().min(f64::from(i32::MAX)) as i32;
-    let seconds: f64 = segments.iter().map(Segment::seconds).sum();
-    // A last segment of a few frames would have a peak that no player ever sees: RFC 8216 looks at runs of segments
-    // between half and one and a half target durations.
-    let longest = segments.iter().map(Segment::seconds).fold(0.0, f64::max);
-    let peak = segments
-        .iter()
-        .filter(|s| s.seconds() >= longest / 2.0)
-        .map(|s| rate(f64::from(s.bytes), s.seconds()))
-        .max()
-        .unwrap_or_default();
-    let mean = rate(segments.iter().map(|s| f64::from(s.bytes)).sum(), seconds);
-    (peak.max(mean), mean)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn segment(n: i32, length: i64, bytes: i32) -> Segment {
-        Segment {
-            n,
-            chunk: 0,
-            key: String::new(),
-            init_key: String::new(),
-            start: 0,
-            length,
-            timescale: 1000,
-            bytes,
-            keyframe_bytes: None,
-        }
-    }
-
-    #[test]
-    fn the_peak_is_of_a_whole_segment_and_the_mean_of_all() {
-        let segments = [segment(0, 4000, 400_000), segment(1, 4000, 800_000), segment(2, 40, 100_000)];
-        let (peak, mean) = bandwidths(&segments);
-        assert_eq!(peak, 1_600_000);
-        assert_eq!(mean, 1_293_533);
     }
 }

@@ -38,7 +38,7 @@ impl Job for Poster {
             .await
             .map_err(media_failure)?;
         let key = format!("images/{}/{}/poster-{}.jpg", video.id, video.generation, cx.run_no);
-        cx.storage().put_file(&key, &poster.path, "image/jpeg").await?;
+        cx.storage().put_file(&key, poster.path(), "image/jpeg").await?;
         cx.complete(cx.db(), async |tx| {
             Video::set_poster(&mut *tx, video.id, self.generation, &key).await?;
             videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)

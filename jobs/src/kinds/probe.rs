@@ -45,7 +45,7 @@ impl Job for Probe {
         cx.complete(cx.db(), async |tx| {
             let jobs = Pipeline::new(&video, &decided);
             videos::save_generation(tx, &self.rows(&decided, &jobs)?).await?;
-            videos::Video::advance(&mut *tx, self.video, self.generation, Stage::Encoding).await?;
+            Video::advance(&mut *tx, self.video, self.generation, Stage::Encoding).await?;
             let mut wake = millrace_queue::enqueue_all(tx, jobs.into_jobs()).await?.wake;
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok::<_, millrace_queue::Failure>(wake)

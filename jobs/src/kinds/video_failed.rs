@@ -30,7 +30,7 @@ impl Job for VideoFailed {
         let (code, message) = self.reason();
         cx.complete(cx.db(), async |tx| {
             // Siblings are of no use any more, and they must not keep cores busy.
-            let mut wake = millrace_queue::cancel_group(tx, group(self.video, self.generation), "the video failed").await?;
+            let mut wake = millrace_queue::cancel_group(tx, group(self.video, self.generation), "the video failed").await?.wake;
             if Video::fail(&mut *tx, self.video, self.generation, &code, &message).await?
                 && let Some(video) = Video::find(&mut *tx, self.video).await?
             {

@@ -1,0 +1,52 @@
+//! /health, /ready and /metrics of a worker, on a port of their own.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::Dependencies;
+
+/// The server, bound but not serving yet, so that a port that is taken is known before work begins.
+pub(crate) struct Health {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Health {
+    pub(crate) async fn bind(address: SocketAddr, dependencies: Dependencies) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on worker.health_listen {address}"))?;
+        let router = Router::new()
+            .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
+            .route("/ready", get(ready))
+            .route("/metrics", get(|| async { millrace_config::metrics().render() }))
+            .with_state(Arc::new(dependencies));
+        Ok(Self { listener, router })
+    }
+
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let served = axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the health server failed");
+        }
+    }
+}
+
+async fn ready(State(dependencies): State<Arc<Dependencies>>) -> (StatusCode, Json<Value>) {
+    let word = |check: anyhow::Result<()>| check.map_or_else(|e| format!("{e:#}"), |()| "ok".to_owned());
+    let (database, storage) = tokio::join!(dependencies.check_database(), dependencies.check_storage());
+    let ok = database.is_ok() && storage.is_ok();
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "status": if ok { "ok" } else { "unavailable" },
+        "checks": { "database": word(database), "storage": word(storage) },
+    });
+    (status, Json(body))
+}
