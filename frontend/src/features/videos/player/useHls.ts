@@ -1,0 +1,119 @@
+// Streams HLS into a video element: hls.js where it works, else the browser's own player. hls.js is loaded when needed.
+import type Hls from 'hls.js'
+import type { ErrorData, HlsConfig } from 'hls.js'
+import { onScopeDispose, ref, shallowRef } from 'vue'
+
+export interface PlayerQuality {
+  index: number
+  name: string
+  height: number
+}
+
+const MOST_RECOVERIES = 4
+/** The choice "let the player decide". */
+export const AUTO = -1
+
+const CONFIG: Partial<HlsConfig> = {
+  // While a video is processed, its playlist has no end yet, which looks like a live one: begin at the beginning.
+  startPosition: 0,
+  backBufferLength: 90,
+  maxBufferLength: 40,
+  capLevelToPlayerSize: true,
+  abrEwmaDefaultEstimate: 4_000_000,
+}
+
+export function useHls(element: () => HTMLVideoElement | undefined) {
+  const qualities = shallowRef<PlayerQuality[]>([])
+  /** What the person chose: an index, or AUTO. */
+  const chosen = ref(AUTO)
+  /** What is playing. */
+  const current = ref(AUTO)
+  /** True while the playlist still grows. */
+  const growing = ref(false)
+  const failure = ref<'unsupported' | 'failed' | null>(null)
+  let hls: Hls | null = null
+  let recoveries = 0
+  let loads = 0
+
+  async function load(src: string, startAt = 0): Promise<void> {
+    const turn = (loads += 1)
+    release()
+    failure.value = null
+    recoveries = 0
+    // No word yet about how long the list grows: an address that is still an event playlist grows.
+    const { default: Player } = await import('hls.js')
+    const media = element()
+    if (turn !== loads || !media) return
+    if (!Player.isSupported()) return native(media, src, startAt)
+    const player = (hls = new Player({ ...CONFIG, startPosition: startAt }))
+    player.on(Player.Events.MANIFEST_PARSED, (_, { levels }) => {
+      qualities.value = levels
+        .map((level, index) => ({ index, height: Math.min(level.width || level.height, level.height), name: nameOf(level) }))
+        .sort((a, b) => b.height - a.height)
+    })
+    player.on(Player.Events.LEVEL_SWITCHED, (_, { level }) => {
+      current.value = level
+    })
+    player.on(Player.Events.LEVEL_UPDATED, (_, { details }) => {
+      growing.value = details.live
+    })
+    player.on(Player.Events.FRAG_BUFFERED, () => {
+      recoveries = 0
+    })
+    player.on(Player.Events.ERROR, (_, data) => recover(Player, data))
+    player.loadSource(src)
+    player.attachMedia(media)
+  }
+
+  function native(media: HTMLVideoElement, src: string, startAt: number): void {
+    if (!media.canPlayType('application/vnd.apple.mpegurl')) {
+      failure.value = 'unsupported'
+      return
+    }
+    media.src = src
+    if (startAt > 0) media.addEventListener('loadedmetadata', () => (media.currentTime = startAt), { once: true })
+    media.addEventListener('error', () => (failure.value = 'failed'), { once: true })
+  }
+
+  function recover(Player: typeof Hls, data: ErrorData): void {
+    if (!data.fatal || !hls) return
+    recoveries += 1
+    const player = hls
+    if (recoveries > MOST_RECOVERIES) {
+      failure.value = 'failed'
+      release()
+    } else if (data.type === Player.ErrorTypes.MEDIA_ERROR) {
+      player.recoverMediaError()
+    } else if (data.details === Player.ErrorDetails.MANIFEST_LOAD_ERROR || data.details === Player.ErrorDetails.MANIFEST_PARSING_ERROR) {
+      failure.value = 'failed'
+      release()
+    } else {
+      setTimeout(() => player === hls && player.startLoad(), 700 * 2 ** recoveries)
+    }
+  }
+
+  /** Chooses a quality by its index, or AUTO. */
+  function choose(index: number): void {
+    chosen.value = index
+    if (hls) hls.nextLevel = index
+  }
+
+  function release(): void {
+    hls?.destroy()
+    hls = null
+    qualities.value = []
+    chosen.value = current.value = AUTO
+    growing.value = false
+  }
+
+  onScopeDispose(() => {
+    loads += 1
+    release()
+  })
+  return { qualities, chosen, current, growing, failure, load, choose }
+}
+
+function nameOf(level: { width: number; height: number; name?: string; bitrate: number }): string {
+  const side = Math.min(level.width || level.height, level.height)
+  return side > 0 ? `${side}p` : (level.name ?? `${Math.round(level.bitrate / 1000)} kbit/s`)
+}

@@ -1,0 +1,66 @@
+// What an owner does to a video, with questions before and messages after; shared by the list and the page.
+import { useI18n } from 'vue-i18n'
+import { Problem } from '@/api/problem'
+import type { Video } from '@/api/types'
+import { notify } from '@/features/shell/notify'
+import { useProblemText } from '@/features/shell/useProblemText'
+import * as api from './api'
+import { noteDeleted } from './liveFeed'
+
+export function useVideoActions() {
+  const { t, te } = useI18n()
+  const problemText = useProblemText()
+
+  async function attempt<T>(work: () => Promise<T>, done: string): Promise<T | null> {
+    try {
+      const result = await work()
+      void notify('success', done)
+      return result
+    } catch (error) {
+      void notify('error', problemText(Problem.from(error)))
+      return null
+    }
+  }
+
+  async function ask(title: string, text: string, yes: string, no: string): Promise<boolean> {
+    const { ElMessageBox } = await import('@/features/shell/messageBox')
+    const options = { type: 'warning', confirmButtonText: yes, cancelButtonText: no, confirmButtonClass: 'el-button--danger' } as const
+    return ElMessageBox.confirm(text, title, options).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** True when the video is gone. */
+  async function remove(video: Video): Promise<boolean> {
+    const { title } = video
+    if (!(await ask(t('videos.deleteTitle'), t('videos.deleteText', { title }), t('videos.delete'), t('app.cancel')))) return false
+    const done = await attempt(() => api.deleteVideo(video.id).then(() => true), t('videos.deleted', { title }))
+    if (done) noteDeleted(video.id)
+    return done === true
+  }
+
+  /** The video as it is after the call, or null when it was not made or refused. */
+  async function cancel(video: Video): Promise<Video | null> {
+    const { title } = video
+    if (!(await ask(t('videos.cancelTitle'), t('videos.cancelText', { title }), t('videos.cancelProcessing'), t('videos.keepGoing')))) return null
+    return attempt(() => api.cancelVideo(video.id), t('videos.cancelledDone'))
+  }
+
+  function retry(video: Video): Promise<Video | null> {
+    return attempt(() => api.retryVideo(video.id), t('videos.retried'))
+  }
+
+  function copyLink(video: Video): Promise<void | null> {
+    return attempt(() => navigator.clipboard.writeText(`${location.origin}/videos/${video.id}`), t('videos.linkCopied'))
+  }
+
+  /** The sentence for why a video failed. */
+  function failureText(video: Pick<Video, 'error'>): string {
+    if (!video.error) return ''
+    const key = `videoErrors.${video.error.code}`
+    return te(key) ? t(key) : video.error.message
+  }
+
+  return { remove, cancel, retry, copyLink, failureText }
+}
