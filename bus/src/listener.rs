@@ -3,7 +3,13 @@
 //! sqlx's listener can keep a dead connection, and ends on the first error; so this one is thrown away and made
 //! again on every error, on a lost connection, and when an echo of its own does not come back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rand::RngExt as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -36,6 +42,7 @@ pub enum Heard {
 #[derive(Debug, Clone)]
 pub struct Listener {
     sender: broadcast::Sender<Heard>,
+    up: Arc<AtomicBool>,
 }
 
 /// One reader of a [`Listener`].
@@ -50,20 +57,28 @@ impl Listener {
     pub fn start(options: PgConnectOptions, channels: &[&str], shutdown: CancellationToken) -> Self {
         let (sender, _) = broadcast::channel(CAPACITY);
         let channels = channels.iter().map(|&c| c.to_owned()).collect();
+        let up = Arc::new(AtomicBool::new(false));
         tokio::spawn(listen(
             options.application_name("millrace-listen"),
             channels,
             sender.clone(),
+            up.clone(),
             shutdown,
         ));
-        Self { sender }
+        Self { sender, up }
     }
 
     /// A listener that hears nothing, for tests that prove that polling is enough.
     pub fn deaf() -> Self {
         Self {
             sender: broadcast::channel(1).0,
+            up: Arc::new(AtomicBool::new(true)),
         }
+    }
+
+    /// Whether the connection stands, as far as we know: readers poll more often while it does not.
+    pub fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
     }
 
     /// Hears everything from now on.
@@ -89,15 +104,17 @@ async fn listen(
     options: PgConnectOptions,
     channels: Vec<String>,
     sender: broadcast::Sender<Heard>,
+    up: Arc<AtomicBool>,
     shutdown: CancellationToken,
 ) {
     let mut pause = Duration::from_millis(50);
     loop {
         let started = Instant::now();
         let ended = tokio::select! {
-            ended = hear(&options, &channels, &sender) => ended,
+            ended = hear(&options, &channels, &sender, &up) => ended,
             () = shutdown.cancelled() => return,
         };
+        up.store(false, Ordering::Relaxed);
         if let Err(error) = ended {
             tracing::warn!(%error, "the listening connection was lost; making a new one");
         }
@@ -118,6 +135,7 @@ async fn hear(
     options: &PgConnectOptions,
     channels: &[String],
     sender: &broadcast::Sender<Heard>,
+    up: &AtomicBool,
 ) -> Result<(), sqlx::Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -129,6 +147,7 @@ async fn hear(
     listener
         .listen_all(channels.iter().map(String::as_str).chain([echo.as_str()]))
         .await?;
+    up.store(true, Ordering::Relaxed);
     // Whatever was notified before this point was not heard.
     let _ = sender.send(Heard::Gap);
     loop {
