@@ -113,7 +113,7 @@ impl Run {
                     tracing::warn!(job.id = %self.id, %error, "cannot read yet whether the commit arrived");
                 }
                 Err(_) => {
-                    tracing::warn!(job.id = %self.id, "cannot read yet whether the commit arrived")
+                    tracing::warn!(job.id = %self.id, "cannot read yet whether the commit arrived");
                 }
             }
             sleep(pause).await;

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
@@ -246,10 +246,11 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             origin: Instant::now(),
             doubtful: Vec::new(),
         };
-        let claiming = tokio::spawn(claimer.run(draining.clone()));
+        // Dropping the engine stops everything at once, as a crash would: the leases end by themselves.
+        let claiming = AbortOnDropHandle::new(tokio::spawn(claimer.run(draining.clone())));
         let monitor = self.monitor(&receivers, &layer);
         let workers = monitor.context();
-        let mut working = tokio::spawn(monitor.run());
+        let mut working = AbortOnDropHandle::new(tokio::spawn(monitor.run()));
         tracing::info!(worker.id = %self.worker.id, "{} serves {}", self.worker.name, self.worker.queues);
 
         tokio::select! {
@@ -338,7 +339,7 @@ impl Drain<'_> {
     async fn run<T>(
         &self,
         workers: &apalis_core::monitor::context::MonitorContext,
-        mut working: tokio::task::JoinHandle<T>,
+        mut working: AbortOnDropHandle<T>,
     ) -> Drained {
         let deadline = Instant::now() + self.options.drain_timeout;
         // Workers poll no more; what they have not started is released by its guard.

@@ -1,0 +1,16 @@
+//! The engine against a real PostgreSQL: a fresh database per test, made from a template.
+
+/// Cancelling, from anywhere.
+mod cancel;
+/// Committing an effect together with the completion.
+mod complete;
+/// Dependencies, on_failure, unique keys.
+mod graph;
+/// Databases, workers and kinds for tests.
+mod harness;
+/// Leases, rescue, drain, faults.
+mod lease;
+/// How runs end.
+mod outcome;
+/// Finding work: order, wake-ups, concurrency.
+mod work;
