@@ -42,6 +42,9 @@ impl Job for VideoFailed {
     }
 }
 
+/// Codes that the engine gives, whose texts are for developers.
+const OURS: [&str; 5] = ["attempts_spent", "panic", "timeout", "undecodable", "unknown_kind"];
+
 impl VideoFailed {
     /// The job itself: one per generation, since the first failure is the one that tells.
     pub(crate) fn job(&self, owner: UserId) -> NewJob {
@@ -62,13 +65,56 @@ impl VideoFailed {
                 "crashed".to_owned(),
                 "This file crashed the encoder again and again. It may be damaged.".to_owned(),
             ),
-            (_, Some(code), Some(text)) if note.is_some_and(|n| n.state == State::Discarded) && code != "attempts_spent" => {
-                (code, text)
-            }
+            (Some(State::Discarded), Some(code), Some(text)) if !OURS.contains(&code.as_str()) => (code, text),
             _ => (
                 "processing_failed".to_owned(),
                 "Processing failed for a reason on our side. You can try again.".to_owned(),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(state: State, code: Option<&str>, text: &str) -> (String, String) {
+        let note = FailureNote {
+            state,
+            code: code.map(str::to_owned),
+            reason: Some(text.to_owned()),
+            job_id: millrace_queue::JobId::new(),
+            kind: "probe".to_owned(),
+        };
+        let failed = VideoFailed { video: VideoId::new(), generation: 1, failure: Some(note) };
+        failed.reason()
+    }
+
+    #[test]
+    fn what_the_handler_said_for_good_reaches_the_person() {
+        let said = reason(State::Discarded, Some("not_media"), "This is not a video.");
+        assert_eq!(said, ("not_media".to_owned(), "This is not a video.".to_owned()));
+    }
+
+    #[test]
+    fn what_the_engine_or_a_library_said_does_not() {
+        for (code, text) in [(Some("attempts_spent"), "connection reset"), (Some("panic"), "panicked: index"), (None, "x")] {
+            let (code, message) = reason(State::Discarded, code, text);
+            assert_eq!(code, "processing_failed");
+            assert!(!message.contains(text));
+        }
+        assert_eq!(reason(State::Quarantined, Some("crashed"), "its worker stopped").0, "crashed");
+        assert_eq!(reason(State::Cancelled, Some("cancelled"), "by its owner").0, "cancelled");
+    }
+
+    #[test]
+    fn the_engine_fills_in_the_note() {
+        let json = serde_json::json!({
+            "video": VideoId::new(), "generation": 2,
+            "_failure": {"state": "discarded", "code": "x", "reason": "y",
+                         "job_id": millrace_queue::JobId::new(), "kind": "probe"},
+        });
+        let failed: VideoFailed = serde_json::from_value(json).unwrap();
+        assert_eq!(failed.reason(), ("x".to_owned(), "y".to_owned()));
     }
 }
