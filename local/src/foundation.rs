@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use millrace_config::{Config, ConfigError};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use toml::{Table, Value};
 
 use crate::account::Account;
 use crate::place::{place, private_folder};
-use crate::ports::{Ports, local};
+use crate::ports::{PortError, Ports, local};
 use crate::postgres::{Postgres, PostgresError, PostgresOptions};
 use crate::s3::{S3Options, S3Server, S3ServerError};
 use crate::secrets::{Secrets, write_private};
@@ -21,6 +24,8 @@ use crate::secrets::{Secrets, write_private};
 const DATABASE: &str = "millrace";
 /// The settings of a running stack, for commands in other terminals.
 const SETTINGS: &str = "settings.toml";
+/// Objects of the storage server.
+const STORAGE: &str = "storage";
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -38,6 +43,8 @@ pub enum FoundationError {
     DataDir { folder: PathBuf, source: io::Error },
     #[error("another Millrace is using the data directory {}", .0.display())]
     InUse(PathBuf),
+    #[error(transparent)]
+    Port(#[from] PortError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
     #[error("failed to create the database")]
@@ -72,8 +79,10 @@ impl Foundation {
         fs::create_dir_all(&data_dir).map_err(unusable)?;
         let data_dir = data_dir.canonicalize().map_err(unusable)?;
         let lock = lock(&data_dir)?;
+        ports.check()?;
         let secrets = Secrets::load_or_create(&data_dir).map_err(unusable)?;
         let work_dir = media_work_dir(&data_dir).map_err(unusable)?;
+        private_folder(&data_dir.join(STORAGE), None).map_err(unusable)?;
 
         let postgres = PostgresOptions { data_dir: data_dir.clone(), bin_dir: pg_bin, settings: Vec::new() };
         let postgres = Postgres::start(postgres).await?;
@@ -145,14 +154,28 @@ fn media_work_dir(data_dir: &Path) -> io::Result<PathBuf> {
         }
         None => private_folder(&work, None)?,
     }
+    remove_leftovers(&work)?;
     Ok(work)
+}
+
+/// Removes what workers left that were killed: `worker-{pid}` of processes that are no more.
+fn remove_leftovers(work: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(work)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix("worker-")?.parse().ok());
+        if pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn storage_options(data_dir: &Path, secrets: &Secrets, ports: Ports, config: &Config) -> S3Options {
     let mut cors_origins = vec![config.server.public_url.origin().ascii_serialization()];
     cors_origins.extend(config.server.allowed_origins.iter().cloned());
     S3Options {
-        data_dir: data_dir.join("storage"),
+        data_dir: data_dir.join(STORAGE),
         addr: local(ports.storage),
         buckets: vec![config.storage.bucket.clone()],
         access_key: secrets.storage_access_key.clone(),

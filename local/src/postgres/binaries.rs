@@ -33,7 +33,8 @@ impl Binaries {
     /// # Errors
     /// None is installed.
     pub fn find(named: Option<&Path>) -> Result<Self, PostgresError> {
-        Self::all(named).into_iter().max_by_key(|found| found.version).ok_or(PostgresError::NotInstalled)
+        // Of equal versions the first counts: a package's own folder rather than a link in PATH.
+        Self::all(named).into_iter().rev().max_by_key(|found| found.version).ok_or(PostgresError::NotInstalled)
     }
 
     /// The binaries that can open a cluster of this version.

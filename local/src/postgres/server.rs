@@ -1,6 +1,7 @@
 //! The running server.
 
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -269,7 +270,8 @@ async fn spawn(mut command: Command) -> std::io::Result<(Pid, watch::Receiver<Op
 fn open_log(path: &Path) -> std::io::Result<File> {
     let large = path.metadata().is_ok_and(|found| found.len() > LARGEST_LOG);
     let mut options = OpenOptions::new();
-    options.create(true).write(true);
+    // Statements stand in it: for this user only.
+    options.create(true).write(true).mode(0o600);
     // O_APPEND either way would keep old text in front; a large log is begun anew instead.
     if large { options.truncate(true) } else { options.append(true) };
     options.open(path)

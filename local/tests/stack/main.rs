@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+/// PostgreSQL and the storage server together.
+mod foundation;
 /// The private PostgreSQL cluster.
 mod postgres;
 /// The S3-protocol server through the AWS SDK and plain HTTP.
