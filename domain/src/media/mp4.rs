@@ -30,6 +30,8 @@ pub struct Init {
     pub width: i32,
     /// Pixels; zero for sound.
     pub height: i32,
+    /// How much later than they are shown samples are timed: the reordering of B-frames, undone by an edit list.
+    shift: i64,
     default_duration: u32,
     default_size: u32,
     default_flags: u32,
@@ -38,9 +40,10 @@ pub struct Init {
 /// What a media segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment {
-    /// Decode time of the first sample, in units of the timescale, time stamp base included.
+    /// The time that the segment states for its first sample (`tfdt`), in units of the timescale, time stamp base
+    /// included. For what we make, this is where it lies on the grid.
     pub start: i64,
-    /// The instant that the first sample is shown.
+    /// The instant that the first sample is shown, all things considered.
     pub shown: i64,
     /// The length of all samples together.
     pub length: i64,
@@ -56,7 +59,12 @@ impl Init {
     /// Reads an init segment.
     pub fn read(data: &[u8]) -> Result<Self, Mp4Error> {
         let moov = child(data, b"moov", "moov")?;
-        let mdia = child(child(moov, b"trak", "trak")?, b"mdia", "mdia")?;
+        let trak = child(moov, b"trak", "trak")?;
+        let shift = match child(trak, b"edts", "edts") {
+            Ok(edts) => edit_list(child(edts, b"elst", "elst")?)?,
+            Err(_) => 0,
+        };
+        let mdia = child(trak, b"mdia", "mdia")?;
         let mut mdhd = Fields(child(mdia, b"mdhd", "mdhd")?);
         let version = mdhd.u32()? >> 24;
         mdhd.skip(if version == 1 { 16 } else { 8 })?;
@@ -79,6 +87,7 @@ impl Init {
             timescale,
             width,
             height,
+            shift,
             default_duration,
             default_size,
             default_flags,
@@ -164,6 +173,7 @@ fn moof(payload: &[u8], offset: usize, init: &Init) -> Result<Fragment, Mp4Error
             start,
             shown: start
                 .checked_add(run.first_shift)
+                .and_then(|shown| shown.checked_sub(init.shift))
                 .ok_or(Mp4Error::Value("time"))?,
             length: 0,
             samples: 0,
@@ -260,6 +270,27 @@ fn trun(payload: &[u8], duration: u32, size: u32, default_flags: u32) -> Result<
         }
     }
     Ok(run)
+}
+
+/// The media time that the presentation starts at.
+fn edit_list(data: &[u8]) -> Result<i64, Mp4Error> {
+    let mut fields = Fields(data);
+    let version = fields.u32()? >> 24;
+    if fields.u32()? != 1 {
+        return Err(Mp4Error::Value("edit list"));
+    }
+    let time = if version == 1 {
+        fields.skip(8)?;
+        fields.u64()?.cast_signed()
+    } else {
+        fields.skip(4)?;
+        i64::from(fields.u32()?.cast_signed())
+    };
+    if time < 0 {
+        Err(Mp4Error::Value("edit list"))
+    } else {
+        Ok(time)
+    }
 }
 
 fn sample_entry(data: &[u8]) -> Result<(String, i32, i32), Mp4Error> {
@@ -452,7 +483,9 @@ mod tests {
             b"mvex",
             &boxed(b"trex", &words(&[0, 1, 1, 1001, 0, 0x0101_0000])),
         );
-        let moov = boxed(b"moov", &[boxed(b"trak", &mdia), mvex].concat());
+        let edts = boxed(b"edts", &boxed(b"elst", &words(&[0, 1, 0, 2002, 0x1_0000])));
+        let trak = boxed(b"trak", &[edts, mdia].concat());
+        let moov = boxed(b"moov", &[trak, mvex].concat());
         [boxed(b"ftyp", b"iso5"), moov].concat()
     }
 
@@ -466,7 +499,7 @@ mod tests {
     fn segment() -> Vec<u8> {
         // Three samples with sizes and shifts; the first is a key frame by the run's first-sample flags.
         let tfhd = boxed(b"tfhd", &words(&[0x0002_0000, 1]));
-        let tfdt = boxed(b"tfdt", &words(&[0x0100_0000, 0, 297_998]));
+        let tfdt = boxed(b"tfdt", &words(&[0x0100_0000, 0, 300_000]));
         let trun = boxed(
             b"trun",
             &words(&[0x0000_0a05, 3, 100, 0x0200_0000, 9, 2002, 5, 0, 5, 1001]),
@@ -490,7 +523,7 @@ mod tests {
         );
         let fragment = Fragment::read(&segment(), &init).unwrap();
         let expected = Fragment {
-            start: 297_998,
+            start: 300_000,
             shown: 300_000,
             length: 3003,
             samples: 3,

@@ -42,7 +42,31 @@ mod tests {
 
     #[test]
     fn key_frames_are_byte_ranges() {
-        insta::assert_snapshot!(iframes(Rendition::V720, 4, &segments(), &Plain).unwrap(), @"");
+        insta::assert_snapshot!(iframes(Rendition::V720, 4, &segments(), &Plain).unwrap(), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-TARGETDURATION:4
+        #EXT-X-MEDIA-SEQUENCE:0
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-I-FRAMES-ONLY
+        #EXT-X-MAP:URI="../s/v720/init.mp4?k=a"
+        #EXTINF:4.004000,
+        #EXT-X-BYTERANGE:20000@0
+        ../s/v720/0.m4s
+        #EXTINF:4.004000,
+        #EXT-X-BYTERANGE:20001@0
+        ../s/v720/1.m4s
+        #EXT-X-DISCONTINUITY
+        #EXT-X-MAP:URI="../s/v720/init.mp4?k=b"
+        #EXTINF:4.004000,
+        #EXT-X-BYTERANGE:20002@0
+        ../s/v720/2.m4s
+        #EXTINF:1.001000,
+        #EXT-X-BYTERANGE:20003@0
+        ../s/v720/3.m4s
+        #EXT-X-ENDLIST
+        "#);
         let mut unknown = segments();
         unknown[2].keyframe_bytes = None;
         assert_eq!(iframes(Rendition::V720, 4, &unknown, &Plain), None);

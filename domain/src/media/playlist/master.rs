@@ -147,7 +147,16 @@ mod tests {
             video(Rendition::V720, 1280, 720),
             video(Rendition::V360, 640, 360),
         ];
-        insta::assert_snapshot!(master(&videos, Some(&audio()), &Plain), @"");
+        insta::assert_snapshot!(master(&videos, Some(&audio()), &Plain), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=3008000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO="audio"
+        v720.m3u8
+        #EXT-X-STREAM-INF:BANDWIDTH=1568000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio"
+        v360.m3u8
+        "#);
     }
 
     #[test]
@@ -166,12 +175,32 @@ mod tests {
             average_bandwidth: Some(127_000),
             ..audio()
         };
-        insta::assert_snapshot!(master(&[measured], Some(&audio), &Plain), @"");
+        insta::assert_snapshot!(master(&[measured], Some(&audio), &Plain), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=3008000,AVERAGE-BANDWIDTH=1127000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO="audio"
+        v720.m3u8
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="v720-iframes.m3u8"
+        "#);
     }
 
     #[test]
     fn silent_pictures_and_pictureless_sound() {
-        insta::assert_snapshot!(master(&[video(Rendition::V240, 426, 240)], None, &Plain), @"");
-        insta::assert_snapshot!(master(&[], Some(&audio()), &Plain), @"");
+        insta::assert_snapshot!(master(&[video(Rendition::V240, 426, 240)], None, &Plain), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-STREAM-INF:BANDWIDTH=960000,CODECS="avc1.64001f",RESOLUTION=426x240,FRAME-RATE=29.970
+        v240.m3u8
+        "#);
+        insta::assert_snapshot!(master(&[], Some(&audio()), &Plain), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS="mp4a.40.2"
+        audio.m3u8
+        "#);
     }
 }

@@ -76,7 +76,26 @@ mod tests {
 
     #[test]
     fn the_vod_playlist_of_a_picture() {
-        insta::assert_snapshot!(media(Rendition::V720, Stage::Vod, 4, &segments(), &Plain), @"");
+        insta::assert_snapshot!(media(Rendition::V720, Stage::Vod, 4, &segments(), &Plain), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-TARGETDURATION:4
+        #EXT-X-MEDIA-SEQUENCE:0
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-MAP:URI="../s/v720/init.mp4?k=a"
+        #EXTINF:4.004000,
+        ../s/v720/0.m4s
+        #EXTINF:4.004000,
+        ../s/v720/1.m4s
+        #EXT-X-DISCONTINUITY
+        #EXT-X-MAP:URI="../s/v720/init.mp4?k=b"
+        #EXTINF:4.004000,
+        ../s/v720/2.m4s
+        #EXTINF:1.001000,
+        ../s/v720/3.m4s
+        #EXT-X-ENDLIST
+        "#);
     }
 
     #[test]
@@ -90,7 +109,18 @@ mod tests {
                 &Plain,
             )
         };
-        insta::assert_snapshot!(event(false, 1), @"");
+        insta::assert_snapshot!(event(false, 1), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:7
+        #EXT-X-TARGETDURATION:4
+        #EXT-X-MEDIA-SEQUENCE:0
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-PLAYLIST-TYPE:EVENT
+        #EXT-X-START:TIME-OFFSET=0,PRECISE=YES
+        #EXT-X-MAP:URI="../s/v720/init.mp4?k=a"
+        #EXTINF:4.004000,
+        ../s/v720/0.m4s
+        "#);
         // A reload only ever adds lines.
         assert!(event(false, 3).starts_with(&event(false, 2)));
         assert_eq!(event(true, 4), event(false, 4) + "#EXT-X-ENDLIST\n");
