@@ -13,7 +13,7 @@ export function emailFault(email: string): 'required' | 'emailInvalid' | null {
   return /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email) ? null : 'emailInvalid'
 }
 
-export const PASSWORD_MIN = 10
+export const PASSWORD_MIN = 8
 
 export function passwordFault(password: string): 'required' | 'passwordShort' | null {
   if (password === '') return 'required'
