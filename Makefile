@@ -1,0 +1,72 @@
+# The two commands of the README, and what they are made of. `make help` lists them.
+
+# A dev build, not a release: from nothing on two cores it takes RELEASE_TIMES, and what runs in it (HTTP, SQL, copying)
+# waits for ffmpeg, which is not ours to optimize. What would be unbearable unoptimized, hashing, is optimized in the dev
+# profile too (Cargo.toml). PROFILE=release builds the other one.
+PROFILE ?= dev
+
+# Statements are checked against the committed query data (.sqlx), whatever DATABASE_URL says. `make sqlx` renews it.
+export SQLX_OFFLINE ?= true
+
+CARGO_BUILD = cargo build --locked --profile $(PROFILE)
+WEB_SOURCES := $(shell find frontend/src frontend/public frontend/scripts -type f 2>/dev/null) \
+	$(wildcard frontend/*.ts frontend/*.html frontend/*.json)
+NODE_MODULES := frontend/node_modules/.package-lock.json
+WEB := frontend/dist/index.html
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.PHONY: up
+up: deps $(WEB) ## Install what is missing, build, and start everything on http://127.0.0.1:8080
+	@cargo run --locked --profile $(PROFILE) --bin millrace -- up
+
+.PHONY: dev
+dev: deps $(NODE_MODULES) ## Serve the web application with reload, for a stack that `make up` has started
+	@cd frontend && npm run dev
+
+.PHONY: build
+build: deps $(WEB) ## Build the programs and the web application
+	@$(CARGO_BUILD) --bins
+
+.PHONY: test
+test: deps-tests lint $(WEB) ## Everything that CI runs: lints, unit, database, end-to-end, fault and browser tests
+	cd frontend && npm test
+	$(CARGO_BUILD) --bins
+	deploy/with-postgres.sh cargo test --locked --workspace --profile $(PROFILE)
+
+.PHONY: lint
+lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cd frontend && npm run lint && npm run typecheck
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+.PHONY: sqlx
+sqlx: ## Renew the committed query data after a statement or a migration changed
+	SQLX_OFFLINE=false deploy/with-postgres.sh --schema cargo sqlx prepare --workspace -- --all-targets
+
+.PHONY: check-release
+check-release: ## What only a release must be sure of: query data, licences, advisories, sources
+	SQLX_OFFLINE=false deploy/with-postgres.sh --schema cargo sqlx prepare --check --workspace -- --all-targets
+	cargo deny --all-features check
+
+.PHONY: deps
+deps:
+	@deploy/install-deps.sh
+
+.PHONY: deps-tests
+deps-tests:
+	@deploy/install-deps.sh --tests
+
+$(NODE_MODULES): frontend/package.json frontend/package-lock.json
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB): $(NODE_MODULES) $(WEB_SOURCES)
+	cd frontend && npm run build
+	@touch $@

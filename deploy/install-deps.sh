@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
+# service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
+# the browser tests need. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
+set -euo pipefail
+
+oldest_postgres=15
+oldest_node=20
+tests=
+[ "${1:-}" = --tests ] && tests=1
+
+fail() { printf 'millrace: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# The major version of the PostgreSQL programs in a directory.
+postgres_version() { "$1/postgres" --version 2>/dev/null | sed -E 's/[^0-9]*([0-9]+).*/\1/'; }
+
+has_postgres() {
+  local dir dirs
+  if [ -n "${MILLRACE_PG_BIN:-}" ]; then
+    dirs=("$MILLRACE_PG_BIN")
+  else
+    dirs=(/usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin)
+    has postgres && dirs+=("$(dirname "$(command -v postgres)")")
+  fi
+  for dir in "${dirs[@]}"; do
+    if [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ] && [ "$(postgres_version "$dir")" -ge "$oldest_postgres" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev/null | grep -q ' libx264 '; }
+has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || [ -d '/Applications/Chromium.app' ]; }
+has_chinese() { has fc-list && [ -n "$(fc-list :lang=zh-tw 2>/dev/null | head -n 1)" ]; }
+
+# What is missing, by name.
+missing() {
+  has cc || echo compiler
+  has_postgres || echo postgresql
+  has_ffmpeg || echo ffmpeg
+  [ -z "$tests" ] || has_browser || echo chromium
+  [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_chinese || echo font
+}
+
+by_hand() {
+  local needed="PostgreSQL $oldest_postgres or newer (MILLRACE_PG_BIN may name its directory), ffmpeg with libx264, a C compiler"
+  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese"
+  fail "please install by hand: $(missing | tr '\n' ' ')($1). Needed: $needed"
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif has sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+    sudo "$@"
+  else
+    by_hand "neither root nor sudo"
+  fi
+}
+
+apt() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" >/dev/null
+}
+
+# Debian's package makes and starts a cluster on port 5432 unless it is told not to, and only while it is installed.
+install_postgres_by_apt() {
+  apt install --no-install-recommends postgresql-common
+  local conf=/etc/postgresql-common/createcluster.conf
+  as_root cp "$conf" "$conf.millrace"
+  printf 'create_main_cluster = false\n' | as_root tee -a "$conf" >/dev/null
+  local installed=0
+  apt install --no-install-recommends postgresql || installed=$?
+  as_root mv "$conf.millrace" "$conf"
+  return "$installed"
+}
+
+install_by_apt() {
+  local wanted=$1 packages=()
+  echo "Installing: $(tr '\n' ' ' <<<"$wanted")"
+  apt update || by_hand "apt-get update failed"
+  grep -q compiler <<<"$wanted" && packages+=(gcc libc6-dev)
+  grep -q ffmpeg <<<"$wanted" && packages+=(ffmpeg)
+  grep -q chromium <<<"$wanted" && packages+=(chromium)
+  grep -q font <<<"$wanted" && packages+=(fonts-noto-cjk fontconfig)
+  if [ ${#packages[@]} -gt 0 ]; then
+    apt install --no-install-recommends "${packages[@]}" || by_hand "apt-get install failed"
+  fi
+  if grep -q postgresql <<<"$wanted"; then
+    install_postgres_by_apt || by_hand "apt-get install failed"
+    has_postgres || by_hand "this system's PostgreSQL is older; apt.postgresql.org has newer ones"
+  fi
+}
+
+install_by_brew() {
+  local wanted=$1
+  echo "Installing: $(tr '\n' ' ' <<<"$wanted")"
+  grep -q postgresql <<<"$wanted" && brew install --quiet postgresql@17
+  grep -q ffmpeg <<<"$wanted" && brew install --quiet ffmpeg
+  grep -q chromium <<<"$wanted" && brew install --quiet --cask chromium
+  grep -q compiler <<<"$wanted" && by_hand "run xcode-select --install for a C compiler"
+  return 0
+}
+
+check_toolchains() {
+  has cargo || fail 'Rust is not installed: see https://rustup.rs (the version in rust-toolchain.toml follows by itself)'
+  has node && has npm || fail "Node.js $oldest_node or newer is not installed: see https://nodejs.org"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge "$oldest_node" ] ||
+    fail "Node.js $(node --version) is too old: $oldest_node or newer is needed"
+}
+
+check_toolchains
+wanted=$(missing)
+[ -n "$wanted" ] || exit 0
+if has apt-get; then
+  install_by_apt "$wanted"
+elif has brew; then
+  install_by_brew "$wanted"
+else
+  by_hand "neither apt-get nor brew"
+fi
+left=$(missing)
+[ -z "$left" ] || by_hand "the packages do not bring it"
