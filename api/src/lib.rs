@@ -1,1 +1,41 @@
-//! Placeholder.
+//! How the outside asks for work and watches it: routes, authorization, uploads, playback, the realtime relay, and
+//! the OpenAPI document that is made of them.
+
+/// Where a request comes from.
+mod address;
+/// What every handler has at hand.
+mod app;
+/// Who asks.
+mod auth;
+/// Whether the process lives and can serve.
+mod health;
+/// What comes in, read strictly.
+mod input;
+/// Prometheus metrics.
+mod metrics;
+/// The OpenAPI document.
+mod openapi;
+/// Watching: tokens, playlists, redirects.
+mod playback;
+/// The one error answer.
+mod problem;
+/// What happens in the database reaches the browsers that watch it.
+mod relay;
+/// All routes, and what surrounds them.
+mod router;
+/// Headers of every answer, and who may call.
+mod security;
+/// The process.
+mod server;
+/// Uploads over HTTP.
+mod uploads;
+/// How a user looks from outside.
+mod user;
+/// Videos over HTTP.
+mod videos;
+/// The built web application.
+mod web;
+
+pub use auth::hash_password;
+pub use openapi::document;
+pub use server::run;

@@ -1,0 +1,98 @@
+//! What every handler has at hand.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use millrace_bus::Notifier;
+use millrace_config::{Config, Registration};
+use millrace_domain::{accounts::Bucket, storage::Storage};
+use sqlx::PgPool;
+
+use crate::{
+    auth::{AccessTokens, Origins, Passwords},
+    playback::Playback,
+    relay::Relay,
+};
+
+/// The services of the process and the settings that handlers need; clones are cheap.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// See [`App`].
+pub struct Inner {
+    pub db: PgPool,
+    pub storage: Storage,
+    pub notifier: Notifier,
+    pub tokens: AccessTokens,
+    pub passwords: Passwords,
+    pub playback: Playback,
+    pub relay: Relay,
+    pub settings: Settings,
+}
+
+impl App {
+    /// Puts them together.
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// The settings that handlers need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub registration: Registration,
+    pub refresh_ttl: Duration,
+    pub refresh_grace: Duration,
+    /// Whether browsers reach us by https.
+    pub secure: bool,
+    pub trust_proxy: bool,
+    pub origins: Origins,
+    /// Log-ins of one account.
+    pub account_bucket: Bucket,
+    /// Log-ins from one address: an office shares one.
+    pub address_bucket: Bucket,
+    /// Registrations from one address.
+    pub register_bucket: Bucket,
+    /// Socket tickets of one person.
+    pub ticket_bucket: Bucket,
+    /// Uploads that one person begins.
+    pub upload_bucket: Bucket,
+    /// Bytes.
+    pub max_upload_size: u64,
+    /// Bytes.
+    pub single_put_limit: u64,
+    pub upload_url_ttl: Duration,
+    pub abandon_after: Duration,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    pub fn new(config: &Config) -> Self {
+        let auth = &config.auth;
+        let public = config.server.public_url.origin().ascii_serialization();
+        Self {
+            registration: auth.registration,
+            refresh_ttl: auth.refresh_ttl,
+            refresh_grace: auth.refresh_grace,
+            secure: config.server.public_url.scheme() == "https",
+            trust_proxy: config.server.trust_proxy,
+            origins: Origins::new(public, config.server.allowed_origins.iter().cloned()),
+            account_bucket: Bucket::new(auth.login_burst, auth.login_refill),
+            address_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 20),
+            register_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 5),
+            ticket_bucket: Bucket::new(60, Duration::from_secs(1)),
+            upload_bucket: Bucket::new(200, Duration::from_secs(2)),
+            max_upload_size: config.uploads.max_size,
+            single_put_limit: config.uploads.single_put_limit,
+            upload_url_ttl: config.uploads.url_ttl,
+            abandon_after: config.uploads.abandon_after,
+        }
+    }
+}

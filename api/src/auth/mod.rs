@@ -1,0 +1,19 @@
+//! Who asks: passwords, access tokens, refresh cookies, and the extractors that handlers take as arguments.
+
+/// The extractors: `CurrentUser`, `MaybeUser`, `Auditor`, `Operator`, `Admin`.
+mod caller;
+/// The refresh cookie, and the check of who may use it.
+mod cookie;
+/// Argon2id off the async threads.
+mod password;
+/// Register, log in, refresh, log out, me.
+pub(crate) mod routes;
+/// Access tokens.
+mod token;
+
+#[expect(unused_imports, reason = "for the routes of the admin screens, which come next")]
+pub use caller::{Admin, Auditor, Operator};
+pub use caller::{CurrentUser, MaybeUser};
+pub use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
+pub use password::{Passwords, hash_password};
+pub use token::{Access, AccessTokens, SigningKey, TokenOptions};

@@ -1,0 +1,287 @@
+//! Register, log in, refresh, log out, me.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::CookieJar;
+use millrace_config::Registration;
+use millrace_domain::accounts::{self, NewUser, Role, Rotation, Session, User, UserError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{CurrentUser, REFRESH_COOKIE, SameOrigin, cookie::set_cookie};
+use crate::{
+    address::Address,
+    app::App,
+    input::{Body, Check},
+    problem::{Problem, ProblemBody},
+    user::UserView,
+};
+
+/// The routes of this module.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(me))
+}
+
+/// A new account.
+#[derive(Debug, Deserialize, ToSchema)]
+struct RegisterRequest {
+    /// Letters, digits, `_`, `.` and `-`.
+    #[schema(min_length = 3, max_length = 50)]
+    username: String,
+    #[schema(max_length = 254)]
+    email: String,
+    #[schema(min_length = 8, max_length = 200)]
+    password: String,
+    /// `zh-TW` (the default) or `en`.
+    language: Option<String>,
+}
+
+/// A log-in.
+#[derive(Debug, Deserialize, ToSchema)]
+struct LoginRequest {
+    /// User name or email address.
+    identifier: String,
+    password: String,
+}
+
+/// Signed in. The refresh token is in the cookie.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LoginResponse {
+    /// For the `Authorization: Bearer` header. Keep it in memory.
+    access_token: String,
+    /// Seconds.
+    expires_in: u64,
+    user: UserView,
+}
+
+/// Creates an account. It does not log in.
+#[utoipa::path(
+    post, path = "/api/auth/register", operation_id = "register_user", tag = "accounts", request_body = RegisterRequest,
+    responses(
+        (status = 201, body = UserView),
+        (status = 403, description = "registration is closed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`username_taken` or `email_taken`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`validation` or `weak_password`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn register(
+    State(app): State<App>,
+    Address(address): Address,
+    Body(body): Body<RegisterRequest>,
+) -> Result<(StatusCode, Json<UserView>), Problem> {
+    if app.settings.registration == Registration::Closed {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "registration_closed", "registration is closed"));
+    }
+    let (username, email, language) = check_registration(&body)?;
+    throttle(&app, &format!("register:{address}"), app.settings.register_bucket).await?;
+    let about = vec![username.clone(), email.clone()];
+    let password_hash = app.passwords.hash(body.password, about).await?;
+    let new = NewUser {
+        username: &username,
+        email: &email,
+        password_hash: &password_hash,
+        role: Role::User,
+        language: &language,
+    };
+    let user = User::create(&app.db, new).await.map_err(|error| match error {
+        UserError::UsernameTaken => {
+            Problem::conflict("username_taken", "the user name is taken").at("username", "is taken")
+        }
+        UserError::EmailTaken => Problem::conflict("email_taken", "the email address is taken").at("email", "is taken"),
+        UserError::Database(error) => error.into(),
+    })?;
+    tracing::info!(user.id = %user.id, "registered a user");
+    Ok((StatusCode::CREATED, Json(user.into())))
+}
+
+fn check_registration(body: &RegisterRequest) -> Result<(String, String, String), Problem> {
+    let mut check = Check::default();
+    let username = check.line("username", &body.username, 3, 50);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    check.that("username", username.chars().all(plain), "may hold letters, digits, _ . and - only");
+    let email = check.line("email", &body.email, 3, 254);
+    check.that("email", is_email(&email), "must be an email address");
+    let language = body.language.clone().unwrap_or_else(|| "zh-TW".to_owned());
+    check.that("language", matches!(language.as_str(), "zh-TW" | "en"), "must be zh-TW or en");
+    check.finish()?;
+    Ok((username, email, language))
+}
+
+/// Something before and after one `@`, no spaces, and a host that could exist. Only a mail that arrives proves more.
+fn is_email(text: &str) -> bool {
+    let Some((local, host)) = text.split_once('@') else { return false };
+    let label = |l: &str| {
+        !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-') && !l.starts_with('-') && !l.ends_with('-')
+    };
+    !local.is_empty()
+        && local.len() <= 64
+        && !local.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
+        && host.contains('.')
+        && host.split('.').all(label)
+}
+
+/// Logs in by user name or email address.
+#[utoipa::path(
+    post, path = "/api/auth/login", operation_id = "login_user", tag = "accounts", request_body = LoginRequest,
+    responses(
+        (status = 200, body = LoginResponse, headers(("Set-Cookie" = String, description = "the refresh token"))),
+        (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`account_inactive`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn login(
+    State(app): State<App>,
+    _: SameOrigin,
+    Address(address): Address,
+    headers: HeaderMap,
+    Body(body): Body<LoginRequest>,
+) -> Result<Response, Problem> {
+    let mut check = Check::default();
+    let identifier = check.line("identifier", &body.identifier, 1, 254);
+    check.finish()?;
+    let login = User::find_login(&app.db, &identifier).await?;
+    // By the account that is meant, however it is named; an unknown name has a bucket too and looks the same.
+    let account = match &login {
+        Some(login) => format!("login:user:{}", login.user.id),
+        None => format!("login:name:{}", identifier.to_lowercase()),
+    };
+    throttle(&app, &format!("login:address:{address}"), app.settings.address_bucket).await?;
+    throttle(&app, &account, app.settings.account_bucket).await?;
+    let hash = login.as_ref().map(|login| login.password_hash.clone());
+    let matches = app.passwords.verify(body.password, hash).await?;
+    let Some(login) = login.filter(|_| matches) else {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", "the name or the password is wrong"));
+    };
+    if !login.user.is_active {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "account_inactive", "the account was deactivated"));
+    }
+    accounts::forgive(&app.db, &account).await?;
+    let mut tx = app.db.begin().await?;
+    let session = Session::start(&mut tx, login.user.id, user_agent(&headers), app.settings.refresh_ttl).await?;
+    tx.commit().await?;
+    signed_in(&app, &session, login.user)
+}
+
+/// Exchanges the refresh cookie for an access token and the next refresh cookie.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", operation_id = "refresh_session", tag = "accounts",
+    responses(
+        (status = 200, body = LoginResponse, headers(("Set-Cookie" = String, description = "the next refresh token"))),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: another site's page", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("refresh_cookie" = []))
+)]
+async fn refresh(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> Result<Response, Problem> {
+    let Some(cookie) = cookies.get(REFRESH_COOKIE) else {
+        return Err(Problem::unauthenticated("there is no session"));
+    };
+    let mut tx = app.db.begin().await?;
+    let settings = &app.settings;
+    let rotation = Session::rotate(&mut tx, cookie.value(), settings.refresh_grace, settings.refresh_ttl).await?;
+    let user = match &rotation {
+        Rotation::Rotated(session) => User::find(&mut *tx, session.user).await?,
+        _ => None,
+    };
+    tx.commit().await?;
+    match (rotation, user) {
+        (Rotation::Rotated(session), Some(user)) => signed_in(&app, &session, user),
+        (rotation, _) => {
+            if let Rotation::Reused { session, user } = rotation {
+                tracing::warn!(user.id = %user, session.id = %session, "an old refresh token was used: the session is revoked");
+                app.relay.recheck_sessions();
+            }
+            Ok(without_cookie(&app, Problem::unauthenticated("the session has ended")))
+        }
+    }
+}
+
+/// Signs this device out. Its access tokens and sockets end too.
+#[utoipa::path(
+    post, path = "/api/auth/logout", operation_id = "logout_user", tag = "accounts",
+    responses(
+        (status = 204, description = "signed out, or had been"),
+        (status = 403, description = "`forbidden`: another site's page", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("refresh_cookie" = []))
+)]
+async fn logout(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> Result<Response, Problem> {
+    if let Some(cookie) = cookies.get(REFRESH_COOKIE) {
+        Session::sign_out(&app.db, cookie.value()).await?;
+        app.relay.recheck_sessions();
+    }
+    Ok(without_cookie(&app, StatusCode::NO_CONTENT))
+}
+
+/// Who is asking.
+#[utoipa::path(
+    get, path = "/api/me", operation_id = "get_me", tag = "accounts",
+    responses(
+        (status = 200, body = UserView),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn me(caller: CurrentUser) -> Json<UserView> {
+    Json(caller.user.into())
+}
+
+fn signed_in(app: &App, session: &Session, user: User) -> Result<Response, Problem> {
+    let body = LoginResponse {
+        access_token: app.tokens.issue(user.id, session.id)?,
+        expires_in: app.tokens.ttl().as_secs(),
+        user: user.into(),
+    };
+    let cookie = set_cookie(&session.refresh_token, app.settings.refresh_ttl, app.settings.secure);
+    let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, NO_STORE)];
+    Ok((headers, Json(body)).into_response())
+}
+
+const NO_STORE: axum::http::HeaderValue = axum::http::HeaderValue::from_static("no-store");
+
+fn without_cookie(app: &App, answer: impl IntoResponse) -> Response {
+    let cookie = set_cookie("", std::time::Duration::ZERO, app.settings.secure);
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response
+}
+
+async fn throttle(app: &App, key: &str, bucket: accounts::Bucket) -> Result<(), Problem> {
+    match accounts::take(&app.db, key, bucket).await? {
+        None => Ok(()),
+        Some(wait) => Err(Problem::throttled(wait)),
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_email;
+
+    #[test]
+    fn email_addresses_are_told_from_other_texts() {
+        for good in ["ann@example.org", "a.b+c@sub.example.co", "王@例子.tw"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in ["ann", "ann@", "@example.org", "ann@example", "a b@example.org", "ann@ex..org", "a@b@c.org", "<a>@b.org", "a@-b.org"] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
+}

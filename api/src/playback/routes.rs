@@ -1,0 +1,198 @@
+//! The routes below /api/hls, and the poster.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use millrace_domain::{
+    ids::VideoId,
+    media::Rendition,
+    storage::GetOptions,
+    videos::{Entitlement, Video, Visibility, segment_key},
+};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    PlaybackToken,
+    playlists::{self, List, Name, init_key},
+};
+use crate::{
+    app::App,
+    input::{Id, Params},
+    problem::{Problem, ProblemBody},
+};
+
+/// How long a redirect to a public object may be kept, and how much longer the address that it names is good.
+const SHARED_FOR: Duration = Duration::from_secs(3_600);
+const SHARED_TTL: Duration = Duration::from_secs(6 * 3_600);
+/// How long the address of a private object is good.
+const PRIVATE_TTL: Duration = Duration::from_secs(60);
+
+/// The routes of this module.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(get_playlist))
+        .routes(routes!(get_segment))
+        .routes(routes!(get_poster))
+}
+
+/// A playlist: `master.m3u8`, `{rendition}.m3u8` or `{rendition}-iframes.m3u8`.
+#[utoipa::path(
+    get, path = "/api/hls/{token}/{list}/{file}", operation_id = "get_playlist", tag = "playback",
+    params(
+        ("token" = String, Path, description = "a playback token"),
+        ("list" = String, Path, description = "`event` while the video is being made, `vod` afterwards"),
+        ("file" = String, Path),
+    ),
+    responses(
+        (status = 200, description = "the playlist", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 304, description = "not changed since"),
+        (status = 404, description = "`not_found`: also for a token that is forged or over", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn get_playlist(
+    State(app): State<App>,
+    Path((token, list, file)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let list = match list.as_str() {
+        "event" => List::Event,
+        "vod" => List::Vod,
+        _ => return Err(Problem::not_found()),
+    };
+    let name = Name::parse(&file).ok_or_else(Problem::not_found)?;
+    let (token, entitlement) = admit(&app, &token).await?;
+    // One snapshot, so that a list never names what its window does not know.
+    let mut tx = app.db.begin_with("begin isolation level repeatable read read only").await?;
+    let video = Video::find(&mut *tx, token.video).await?.filter(|video| video.generation == token.generation);
+    let Some(video) = video else { return Err(Problem::not_found()) };
+    let text = playlists::render(&mut tx, &video, list, name).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    Ok(answer(&headers, text, caching(list, entitlement.visibility)))
+}
+
+/// How long a playlist may be kept. A final one never changes under its address, but the video may be hidden.
+fn caching(list: List, visibility: Visibility) -> HeaderValue {
+    HeaderValue::from_static(match (list, visibility) {
+        (_, Visibility::Private) => "private, no-store",
+        (List::Event, _) => "no-cache",
+        (List::Vod, _) => "public, max-age=3600, immutable",
+    })
+}
+
+fn answer(headers: &HeaderMap, text: String, caching: HeaderValue) -> Response {
+    let digest = Sha256::digest(text.as_bytes());
+    let tag = format!("\"{}\"", hex::encode(&digest[..12]));
+    let same = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let mut response = if same {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], text).into_response()
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InitQuery {
+    /// For `init.mp4`: which one, as the playlist says.
+    k: Option<String>,
+}
+
+/// A segment (`{n}.m4s`) or an init segment (`init.mp4`): a redirect to the store.
+#[utoipa::path(
+    get, path = "/api/hls/{token}/s/{rendition}/{file}", operation_id = "get_segment", tag = "playback",
+    params(
+        ("token" = String, Path, description = "a playback token"),
+        ("rendition" = String, Path),
+        ("file" = String, Path),
+        InitQuery,
+    ),
+    responses(
+        (status = 307, description = "where the bytes are", headers(("Location" = String))),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn get_segment(
+    State(app): State<App>,
+    Path((token, rendition, file)): Path<(String, String, String)>,
+    Params(query): Params<InitQuery>,
+) -> Result<Response, Problem> {
+    let rendition: Rendition = rendition.parse().map_err(|_| Problem::not_found())?;
+    let (token, entitlement) = admit(&app, &token).await?;
+    let key = if file == "init.mp4" {
+        query.k.and_then(|tail| init_key(token.video, token.generation, rendition, &tail))
+    } else {
+        let n = file.strip_suffix(".m4s").and_then(|n| n.parse().ok()).filter(|n| (0..i32::MAX).contains(n));
+        let Some(n) = n else { return Err(Problem::not_found()) };
+        segment_key(&app.db, token.video, token.generation, rendition.as_str(), n).await?
+    };
+    redirect(&app, &key.ok_or_else(Problem::not_found)?, entitlement.visibility).await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PosterQuery {
+    /// The playback token that the video's `poster_url` carries.
+    t: Option<String>,
+}
+
+/// The poster: a redirect to the store.
+#[utoipa::path(
+    get, path = "/api/videos/{id}/poster", operation_id = "get_poster", tag = "playback",
+    params(("id" = VideoId, Path), PosterQuery),
+    responses(
+        (status = 307, description = "where the picture is", headers(("Location" = String))),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn get_poster(
+    State(app): State<App>,
+    Id(id): Id<VideoId>,
+    Params(query): Params<PosterQuery>,
+) -> Result<Response, Problem> {
+    let token = query.t.ok_or_else(Problem::not_found)?;
+    let (token, entitlement) = admit(&app, &token).await?;
+    let key = entitlement.poster_key.filter(|_| token.video == id).ok_or_else(Problem::not_found)?;
+    redirect(&app, &key, entitlement.visibility).await
+}
+
+async fn admit(app: &App, token: &str) -> Result<(PlaybackToken, Entitlement), Problem> {
+    app.playback.judge(&app.db, token).await?.ok_or_else(Problem::not_found)
+}
+
+async fn redirect(app: &App, key: &str, visibility: Visibility) -> Result<Response, Problem> {
+    let private = visibility == Visibility::Private;
+    let options = if private {
+        GetOptions { ttl: PRIVATE_TTL, shared: false }
+    } else {
+        GetOptions { ttl: SHARED_TTL, shared: true }
+    };
+    let url = app.storage.presign_get(key, options).await?;
+    let caching = if private {
+        "private, no-store".to_owned()
+    } else {
+        format!("public, max-age={}", SHARED_FOR.as_secs())
+    };
+    Ok((
+        StatusCode::TEMPORARY_REDIRECT,
+        [(header::LOCATION, url), (header::CACHE_CONTROL, caching)],
+    )
+        .into_response())
+}

@@ -1,0 +1,255 @@
+//! The one error answer of the API: RFC 9457 problem+json.
+//!
+//! `code` is stable and translated by the user interface. What went wrong inside stays inside: it is logged here,
+//! once, with the request's id.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use millrace_domain::storage::StorageError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A field that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    pub field: String,
+    pub message: String,
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: `code` says more than a link would.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: String,
+    #[schema(example = 404)]
+    status: u16,
+    /// For developers; people read the translation of `code`.
+    detail: String,
+    /// A stable word.
+    #[schema(value_type = String, example = "not_found")]
+    code: &'static str,
+    /// What was wrong with which field, when `code` is `validation`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    source: Option<anyhow::Error>,
+}
+
+impl Problem {
+    /// An error of `status` with a stable `code` and a `detail` for developers.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// 400: the request cannot be read.
+    pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401: nobody, or nobody any more.
+    pub fn unauthenticated(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// 403
+    pub fn forbidden(detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 404: absent, or hidden from whoever asks.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+    }
+
+    /// 409
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 422: understood, and refused by a rule.
+    pub fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    /// 422 with what is wrong with which field.
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        Self {
+            errors,
+            ..Self::refused("validation", "some fields are not as they must be")
+        }
+    }
+
+    /// 429
+    pub fn throttled(wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "too many attempts; wait and try again")
+        }
+    }
+
+    /// 503: what we depend on is away or busy.
+    pub fn unavailable(source: impl Into<anyhow::Error>) -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(2)),
+            source: Some(source.into()),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the service is busy or a part of it is away; try again",
+            )
+        }
+    }
+
+    /// Names the field that the problem is about.
+    #[must_use]
+    pub fn at(mut self, field: &str, message: impl Into<String>) -> Self {
+        self.errors.push(FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        });
+        self
+    }
+
+    /// The stable word.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// Errors that no handler foresaw: ours (500), or those of a dependency that is away (503).
+impl<E: Into<anyhow::Error>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let away = error.chain().any(|cause| {
+            matches!(
+                cause.downcast_ref::<sqlx::Error>(),
+                Some(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+            ) || matches!(
+                cause.downcast_ref::<StorageError>(),
+                Some(StorageError::Unavailable { .. })
+            )
+        });
+        if away {
+            return Self::unavailable(error);
+        }
+        // A character that PostgreSQL cannot store got past the checks of a field: still the caller's mistake.
+        let unstorable = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<sqlx::Error>()
+                .and_then(sqlx::Error::as_database_error)
+                .and_then(|e| e.code())
+                .is_some_and(|code| code == "22021" || code == "22P05")
+        });
+        if unstorable {
+            return Self::refused("validation", "a text holds a character that cannot be stored");
+        }
+        Self {
+            source: Some(error),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        if let Some(source) = &self.source {
+            // The chain of causes, once.
+            if self.status == StatusCode::SERVICE_UNAVAILABLE {
+                tracing::warn!(error = format!("{source:#}"), "answered 503");
+            } else {
+                tracing::error!(error = format!("{source:#}"), "answered {}", self.status);
+            }
+        }
+        let body = ProblemBody {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.into_owned(),
+            code: self.code,
+            errors: self.errors,
+        };
+        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.status, bytes).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs_f64().ceil().max(1.0);
+            if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {
+                headers.insert(header::RETRY_AFTER, value);
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(problem: Problem) -> (Response<()>, serde_json::Value) {
+        let (parts, body) = problem.into_response().into_parts();
+        let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
+        (Response::from_parts(parts, ()), serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_inner_error_is_not_told() {
+        let (head, body) = body(Problem::from(anyhow::anyhow!("password of the database is x"))).await;
+        assert_eq!(head.status(), 500);
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("password"));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_503_with_retry_after() {
+        let error = anyhow::Error::from(sqlx::Error::PoolTimedOut).context("failed to read the user");
+        let (head, body) = body(Problem::from(error)).await;
+        assert_eq!(head.status(), 503);
+        assert_eq!(head.headers()[header::RETRY_AFTER], "2");
+        assert_eq!(body["code"], "unavailable");
+    }
+
+    #[tokio::test]
+    async fn fields_are_listed() {
+        let (head, body) = body(Problem::validation(Vec::new()).at("title", "is missing")).await;
+        assert_eq!(head.status(), 422);
+        assert_eq!(head.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(body["errors"][0]["field"], "title");
+        assert_eq!(body["type"], "about:blank");
+    }
+}

@@ -1,0 +1,14 @@
+//! The API over HTTP and WebSocket, against a real database made for each test.
+
+/// Register, log in, refresh, log out, tokens.
+mod accounts;
+/// Wrong input of every kind is a problem, never a 500.
+mod input;
+/// The committed OpenAPI document.
+mod openapi;
+/// What others' things look like: nothing.
+mod ownership;
+/// The socket.
+mod relay;
+/// A server over a database of its own.
+mod stack;

@@ -1,0 +1,194 @@
+//! A server over a database of its own, and a client for it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use millrace_config::Config;
+use millrace_domain::{
+    ids::{UploadId, UserId, VideoId},
+    videos::{NewVideo, Video, Visibility},
+};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub const PASSWORD: &str = "violet-harbour-92-kettle";
+
+/// A running API. Dropping it without [`Stack::stop`] leaves its database behind.
+pub struct Stack {
+    pub address: SocketAddr,
+    pub db: PgPool,
+    pub http: reqwest::Client,
+    database: String,
+    admin: PgConnectOptions,
+    shutdown: CancellationToken,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Somebody who is logged in.
+pub struct Person {
+    pub id: UserId,
+    pub token: String,
+    pub cookie: String,
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With `settings` in TOML besides those of a test.
+    pub async fn start_with(settings: &str) -> Self {
+        let url = millrace_config::variable("DATABASE_URL").expect("DATABASE_URL names a server where databases may be made");
+        let admin: PgConnectOptions = url.parse().unwrap();
+        let database = format!("test_api_{}", uuid::Uuid::now_v7().simple());
+        let mut conn = admin.clone().database("postgres").connect().await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {database}"))).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        let options = admin.clone().database(&database);
+        let db = PgPoolOptions::new().max_connections(5).connect_with(options.clone()).await.unwrap();
+        millrace_jobs::migrate(&db).await.unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = config(address, &options.to_url_lossy().to_string(), settings);
+        let shutdown = CancellationToken::new();
+        let server = tokio::spawn(millrace_api::run(config, listener, shutdown.clone()));
+        Self {
+            address,
+            db,
+            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            database,
+            admin,
+            shutdown,
+            server,
+        }
+    }
+
+    /// Ends the server, which must end well, and drops the database.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(20), self.server).await.unwrap().unwrap().unwrap();
+        self.db.close().await;
+        let mut conn = self.admin.clone().database("postgres").connect().await.unwrap();
+        let drop = format!("drop database {} with (force)", self.database);
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut conn).await.unwrap();
+    }
+
+    pub fn begin_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path))
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn get_as(&self, person: &Person, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::GET, path).bearer_auth(&person.token)).await
+    }
+
+    pub async fn post_as(&self, person: &Person, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::POST, path).bearer_auth(&person.token).json(&body)).await
+    }
+
+    /// Registers and logs in.
+    pub async fn person(&self, name: &str) -> Person {
+        let body = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let (status, user) = self.post("/api/auth/register", body).await;
+        assert_eq!(status, 201, "{user}");
+        self.log_in(name).await
+    }
+
+    pub async fn log_in(&self, name: &str) -> Person {
+        let body = json!({"identifier": name, "password": PASSWORD});
+        let response = self.request(Method::POST, "/api/auth/login").json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let cookie = cookie_of(&response);
+        let body: Value = response.json().await.unwrap();
+        Person {
+            id: body["user"]["id"].as_str().unwrap().parse().unwrap(),
+            token: body["access_token"].as_str().unwrap().to_owned(),
+            cookie,
+        }
+    }
+
+    /// A video row as an upload would make it, without a pipeline.
+    pub async fn video(&self, owner: &Person, visibility: Visibility) -> VideoId {
+        let upload = UploadId::new();
+        let new = NewVideo {
+            id: VideoId::new(),
+            user_id: owner.id,
+            upload_id: upload,
+            title: "A walk".to_owned(),
+            description: String::new(),
+            visibility,
+            original_key: format!("raw/{upload}/source"),
+            original_etag: "\"x\"".to_owned(),
+            original_name: "walk.mp4".to_owned(),
+            file_size: 1_000,
+        };
+        assert!(Video::insert(&self.db, &new).await.unwrap());
+        new.id
+    }
+}
+
+/// The refresh cookie that an answer sets, as a request sends it.
+pub fn cookie_of(response: &reqwest::Response) -> String {
+    let header = response.headers()["set-cookie"].to_str().unwrap();
+    header.split(';').next().unwrap().to_owned()
+}
+
+pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{status}");
+    }
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+fn config(address: SocketAddr, database: &str, settings: &str) -> Config {
+    let mut table: toml::Table = format!(
+        r#"
+        [server]
+        listen = "{address}"
+        public_url = "http://{address}"
+        metrics_listen = "127.0.0.1:0"
+        [web]
+        dir = "does/not/exist"
+        [database]
+        url = "{database}"
+        max_connections = 8
+        [storage]
+        endpoint = "http://127.0.0.1:9"
+        access_key = "test"
+        secret_key = "test-secret"
+        path_style = true
+        [auth]
+        signing_key = "a signing key of the tests, long enough"
+        login_burst = 100
+        [playback]
+        signing_key = "a playback key of the tests, long enough"
+        "#
+    )
+    .parse()
+    .unwrap();
+    for (name, section) in settings.parse::<toml::Table>().unwrap() {
+        let merged = table.entry(name).or_insert_with(|| toml::Table::new().into());
+        merged.as_table_mut().unwrap().extend(section.as_table().unwrap().clone());
+    }
+    Config::from_layers(None, table, std::collections::BTreeMap::new()).unwrap()
+}
