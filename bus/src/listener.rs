@@ -54,7 +54,11 @@ pub struct Subscription {
 impl Listener {
     /// Starts listening on `channels` until `shutdown` is cancelled. Returns at once; the first [`Heard::Gap`]
     /// says that the connection stands. Needs a direct connection, not one through a transaction pooler.
-    pub fn start(options: PgConnectOptions, channels: &[&str], shutdown: CancellationToken) -> Self {
+    pub fn start(
+        options: PgConnectOptions,
+        channels: &[&str],
+        shutdown: CancellationToken,
+    ) -> Self {
         let (sender, _) = broadcast::channel(CAPACITY);
         let channels = channels.iter().map(|&c| c.to_owned()).collect();
         let up = Arc::new(AtomicBool::new(false));

@@ -63,11 +63,19 @@ impl Notifier {
     /// a notice that is lost costs its readers the wait for their poll.
     pub fn notify(&self, channel: &str, payload: &str) {
         if payload.len() > LONGEST {
-            tracing::warn!(channel, bytes = payload.len(), "dropped a notice that is too long");
+            tracing::warn!(
+                channel,
+                bytes = payload.len(),
+                "dropped a notice that is too long"
+            );
             return;
         }
         {
-            let mut notices = self.dirty.notices.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut notices = self
+                .dirty
+                .notices
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if notices.len() >= CAPACITY {
                 return;
             }
@@ -117,12 +125,15 @@ async fn try_send(
         Some(conn) => conn,
         None => slot.insert(options.connect().await?),
     };
-    let (channels, payloads): (Vec<&str>, Vec<&str>) =
-        notices.iter().map(|(c, p)| (c.as_str(), p.as_str())).unzip();
-    let query = sqlx::query("select pg_notify(c, p) from unnest($1::text[], $2::text[]) as n(c, p)")
-        .bind(&channels)
-        .bind(&payloads)
-        .execute(conn);
+    let (channels, payloads): (Vec<&str>, Vec<&str>) = notices
+        .iter()
+        .map(|(c, p)| (c.as_str(), p.as_str()))
+        .unzip();
+    let query =
+        sqlx::query("select pg_notify(c, p) from unnest($1::text[], $2::text[]) as n(c, p)")
+            .bind(&channels)
+            .bind(&payloads)
+            .execute(conn);
     // A black-holed connection would hold every later notice back.
     match tokio::time::timeout(Duration::from_secs(5), query).await {
         Ok(done) => done.map(drop),

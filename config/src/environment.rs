@@ -16,7 +16,14 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// Keys that are strings whatever they look like: a secret of digits must keep its leading zeros.
-const TEXT: [&str; 6] = ["url", "direct_url", "access_key", "secret_key", "signing_key", "previous_signing_key"];
+const TEXT: [&str; 6] = [
+    "url",
+    "direct_url",
+    "access_key",
+    "secret_key",
+    "signing_key",
+    "previous_signing_key",
+];
 
 /// Gathers `vars` into a nested dictionary.
 ///
@@ -25,16 +32,19 @@ const TEXT: [&str; 6] = ["url", "direct_url", "access_key", "secret_key", "signi
 pub(crate) fn layer(vars: impl Iterator<Item = (String, String)>) -> Result<Dict, ConfigError> {
     let mut layer = Dict::new();
     for (name, text) in vars {
-        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
         let path = path.to_ascii_lowercase();
         let (path, text) = match path.strip_suffix("_file") {
             None => (path.as_str(), text),
             Some(stripped) => {
-                let content = std::fs::read_to_string(&text).map_err(|source| ConfigError::SecretFile {
-                    variable: name.clone(),
-                    path: text.clone().into(),
-                    source,
-                })?;
+                let content =
+                    std::fs::read_to_string(&text).map_err(|source| ConfigError::SecretFile {
+                        variable: name.clone(),
+                        path: text.clone().into(),
+                        source,
+                    })?;
                 (stripped, content.trim_end().to_owned())
             }
         };
@@ -46,7 +56,9 @@ pub(crate) fn layer(vars: impl Iterator<Item = (String, String)>) -> Result<Dict
 fn insert(layer: &mut Dict, path: &str, text: &str) {
     match path.split_once("__") {
         Some((section, rest)) => {
-            let entry = layer.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            let entry = layer
+                .entry(section.to_owned())
+                .or_insert_with(|| Value::from(Dict::new()));
             if let Value::Dict(_, dict) = entry {
                 insert(dict, rest, text);
             }

@@ -31,10 +31,7 @@ pub enum ConfigError {
     #[error("{0}")]
     Value(Box<figment::Error>),
     #[error("{key}: {problem}")]
-    Invalid {
-        key: &'static str,
-        problem: String,
-    },
+    Invalid { key: &'static str, problem: String },
     #[error("failed to read {path}, which {variable} names: {source}")]
     SecretFile {
         variable: String,
@@ -58,8 +55,13 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_over(overrides: toml::Table) -> Result<Self, ConfigError> {
-        let file = variable("MILLRACE_ENV").map(|name| PathBuf::from(format!("config/{name}.toml")));
-        Self::from_layers(file.as_deref(), overrides, environment::layer(std::env::vars())?)
+        let file =
+            variable("MILLRACE_ENV").map(|name| PathBuf::from(format!("config/{name}.toml")));
+        Self::from_layers(
+            file.as_deref(),
+            overrides,
+            environment::layer(std::env::vars())?,
+        )
     }
 
     /// Reads the configuration from explicit layers, later ones first in rank.
@@ -100,7 +102,10 @@ mod tests {
     #[test]
     fn the_defaults_are_complete() {
         let config = load(&[]).unwrap();
-        assert_eq!(config.worker.queues.0, [("media".to_owned(), 2), ("default".to_owned(), 8)]);
+        assert_eq!(
+            config.worker.queues.0,
+            [("media".to_owned(), 2), ("default".to_owned(), 8)]
+        );
         assert_eq!(config.auth.access_ttl.as_secs(), 900);
     }
 
@@ -119,17 +124,34 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
-        let error = load(&[("MILLRACE__SERVER__PROT", "1")]).unwrap_err().to_string();
-        assert!(error.contains("prot") && error.contains("server"), "{error}");
+        let error = load(&[("MILLRACE__SERVER__PROT", "1")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("prot") && error.contains("server"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_wrong_value_is_refused_by_name() {
-        let error = load(&[("MILLRACE__DATABASE__MAX_CONNECTIONS", "many")]).unwrap_err().to_string();
-        assert!(error.contains("max_connections") && error.contains("many"), "{error}");
-        let error = load(&[("MILLRACE__WORKER__QUEUES", "media=none")]).unwrap_err().to_string();
-        assert!(error.contains("queues") && error.contains("media"), "{error}");
-        let error = load(&[("MILLRACE__WORKER__HEARTBEAT", "20s")]).unwrap_err().to_string();
+        let error = load(&[("MILLRACE__DATABASE__MAX_CONNECTIONS", "many")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("max_connections") && error.contains("many"),
+            "{error}"
+        );
+        let error = load(&[("MILLRACE__WORKER__QUEUES", "media=none")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("queues") && error.contains("media"),
+            "{error}"
+        );
+        let error = load(&[("MILLRACE__WORKER__HEARTBEAT", "20s")])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("worker.heartbeat"), "{error}");
     }
 
@@ -139,9 +161,17 @@ mod tests {
         std::fs::write(&file, "correct horse battery staple, long enough\n").unwrap();
         let config = load(&[("MILLRACE__AUTH__SIGNING_KEY_FILE", file.to_str().unwrap())]).unwrap();
         std::fs::remove_file(&file).unwrap();
-        assert_eq!(config.auth.signing_key.expose(), "correct horse battery staple, long enough");
+        assert_eq!(
+            config.auth.signing_key.expose(),
+            "correct horse battery staple, long enough"
+        );
         assert!(!format!("{config:?}").contains("horse"));
-        let error = load(&[("MILLRACE__AUTH__SIGNING_KEY_FILE", "/nowhere")]).unwrap_err().to_string();
-        assert!(error.contains("MILLRACE__AUTH__SIGNING_KEY_FILE"), "{error}");
+        let error = load(&[("MILLRACE__AUTH__SIGNING_KEY_FILE", "/nowhere")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("MILLRACE__AUTH__SIGNING_KEY_FILE"),
+            "{error}"
+        );
     }
 }

@@ -13,9 +13,18 @@ pub fn start_logging(log: &Log) -> Result<(), tracing_subscriber::filter::ParseE
     let registry = tracing_subscriber::registry().with(filter);
     // An error here means that a subscriber is set already, as in tests.
     let _ = match log.format {
-        LogFormat::Text => registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => registry
+            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .try_init(),
         LogFormat::Json => registry
-            .with(fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(true).with_writer(std::io::stderr))
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(true)
+                    .with_span_list(true)
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
     Ok(())

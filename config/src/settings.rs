@@ -201,7 +201,9 @@ impl std::str::FromStr for Queues {
                 .ok_or_else(|| format!("`{part}`: slots must be a number from 1 to 65535"))?;
             let name = name.trim();
             if name.is_empty() || queues.iter().any(|(q, _)| q == name) {
-                return Err(format!("`{part}`: every queue needs a name and may be named once"));
+                return Err(format!(
+                    "`{part}`: every queue needs a name and may be named once"
+                ));
             }
             queues.push((name.to_owned(), slots));
         }
@@ -214,7 +216,9 @@ impl std::str::FromStr for Queues {
 
 impl<'de> Deserialize<'de> for Queues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -228,16 +232,25 @@ impl Config {
             })
         };
         if self.worker.heartbeat * 3 > self.worker.lease {
-            return refuse("worker.heartbeat", "must be at most a third of worker.lease");
+            return refuse(
+                "worker.heartbeat",
+                "must be at most a third of worker.lease",
+            );
         }
         if self.worker.heartbeat.is_zero() || self.worker.poll.is_zero() {
-            return refuse("worker.heartbeat", "worker.heartbeat and worker.poll must be above zero");
+            return refuse(
+                "worker.heartbeat",
+                "worker.heartbeat and worker.poll must be above zero",
+            );
         }
         if self.database.max_connections < 4 {
             return refuse("database.max_connections", "must be at least 4");
         }
         if self.uploads.single_put_limit > 5 * 1024 * 1024 * 1024 {
-            return refuse("uploads.single_put_limit", "S3 takes at most 5 GiB in one PUT");
+            return refuse(
+                "uploads.single_put_limit",
+                "S3 takes at most 5 GiB in one PUT",
+            );
         }
         for (key, secret) in [
             ("auth.signing_key", &self.auth.signing_key),

@@ -49,7 +49,8 @@ impl Services {
     /// When the working directory cannot be made.
     pub fn start(options: ServiceOptions, shutdown: CancellationToken) -> std::io::Result<Self> {
         let sources = Sources::open(&options.work_dir.join("sources"), options.source_cache)?;
-        let progress = ProgressWriter::start(options.db.clone(), options.notifier.clone(), shutdown);
+        let progress =
+            ProgressWriter::start(options.db.clone(), options.notifier.clone(), shutdown);
         Ok(Self {
             db: options.db,
             storage: options.storage,
@@ -89,8 +90,12 @@ impl JobContext {
 
     /// The video, as long as it is being made in this generation.
     pub(crate) async fn video(&self, id: VideoId, generation: i32) -> Result<Video, Failure> {
-        let video = Video::find(self.db(), id).await?.or_cancel("the video was deleted")?;
-        if video.generation != generation || video.status != millrace_domain::videos::Status::Processing {
+        let video = Video::find(self.db(), id)
+            .await?
+            .or_cancel("the video was deleted")?;
+        if video.generation != generation
+            || video.status != millrace_domain::videos::Status::Processing
+        {
             return Err(Failure::cancel("the video moved on"));
         }
         Ok(video)
@@ -98,7 +103,10 @@ impl JobContext {
 
     /// The video's source on local disk, downloaded once per process however many jobs ask.
     pub(crate) async fn source(&self, video: &Video) -> Result<Source, Failure> {
-        self.services.sources.get(self.storage(), video, &self.run.cancelled()).await
+        self.services
+            .sources
+            .get(self.storage(), video, &self.run.cancelled())
+            .await
     }
 }
 
@@ -140,7 +148,9 @@ pub fn storage_options(config: &Config) -> StorageOptions {
 ///
 /// # Errors
 /// An address that is none.
-pub fn database_options(config: &Config) -> Result<(PgConnectOptions, PgConnectOptions), sqlx::Error> {
+pub fn database_options(
+    config: &Config,
+) -> Result<(PgConnectOptions, PgConnectOptions), sqlx::Error> {
     let database = &config.database;
     let pool: PgConnectOptions = database.url.expose().parse()?;
     let direct = if database.direct_url.is_empty() {

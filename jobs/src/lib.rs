@@ -18,7 +18,7 @@ mod publisher;
 /// Sources of running jobs on local disk.
 mod source;
 
-pub use context::{JobContext, Services, ServiceOptions, database_options, storage_options};
+pub use context::{JobContext, ServiceOptions, Services, database_options, storage_options};
 pub use job::Job;
 
 /// Brings the whole schema up to date: the engine's part first.

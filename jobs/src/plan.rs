@@ -26,7 +26,12 @@ impl Decided {
 /// The group of all jobs that make one generation of a video: cancelled together.
 pub(crate) fn group(video: VideoId, generation: i32) -> Uuid {
     // Derived, so that nobody must store it; the tail of a UUIDv7 is random, so neighbours of one are nobody's.
-    Uuid::from_u128(video.0.as_u128().wrapping_add(u128::from(generation.unsigned_abs())))
+    Uuid::from_u128(
+        video
+            .0
+            .as_u128()
+            .wrapping_add(u128::from(generation.unsigned_abs())),
+    )
 }
 
 /// The part of a video that a chunk's progress is counted under.

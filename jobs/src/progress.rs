@@ -58,7 +58,10 @@ async fn write(latest: Arc<Latest>, db: PgPool, notifier: Notifier, shutdown: Ca
             () = shutdown.cancelled() => return,
         }
         let reports: Vec<PartProgress> = {
-            let mut map = latest.reports.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut map = latest
+                .reports
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             map.drain().map(|(_, report)| report).collect()
         };
         if let Err(error) = save(&db, &notifier, &reports).await {
@@ -69,7 +72,11 @@ async fn write(latest: Arc<Latest>, db: PgPool, notifier: Notifier, shutdown: Ca
     }
 }
 
-async fn save(db: &PgPool, notifier: &Notifier, reports: &[PartProgress]) -> Result<(), sqlx::Error> {
+async fn save(
+    db: &PgPool,
+    notifier: &Notifier,
+    reports: &[PartProgress],
+) -> Result<(), sqlx::Error> {
     if reports.is_empty() {
         return Ok(());
     }

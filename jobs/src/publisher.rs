@@ -41,7 +41,10 @@ impl<'a> Publisher<'a> {
     }
 
     /// Runs until the channel closes; returns how many segments were stored.
-    pub(crate) async fn run(mut self, mut closed: mpsc::Receiver<ClosedSegment>) -> Result<usize, Failure> {
+    pub(crate) async fn run(
+        mut self,
+        mut closed: mpsc::Receiver<ClosedSegment>,
+    ) -> Result<usize, Failure> {
         let mut stored = 0;
         while let Some(segment) = closed.recv().await {
             self.store(&segment).await?;
@@ -120,17 +123,25 @@ impl<'a> Publisher<'a> {
     /// The run's own folder: two runs never write the same key, and the losing one's objects have no rows.
     fn prefix(&self, rendition: &str) -> String {
         let (id, generation): (VideoId, i32) = (self.video.id, self.video.generation);
-        format!("hls/{id}/{generation}/{rendition}/c{}-{}/", self.chunk, self.cx.run_no)
+        format!(
+            "hls/{id}/{generation}/{rendition}/c{}-{}/",
+            self.chunk, self.cx.run_no
+        )
     }
 }
 
-async fn first_of_rendition(conn: &mut sqlx::PgConnection, video: &Video) -> Result<Wake, sqlx::Error> {
+async fn first_of_rendition(
+    conn: &mut sqlx::PgConnection,
+    video: &Video,
+) -> Result<Wake, sqlx::Error> {
     // The video's row serializes the first segments of its renditions: the last of them sees all others.
     let Some(_) = Video::lock(conn, video.id).await? else {
         return Ok(Wake::none());
     };
     if videos::mark_playable(&mut *conn, video.id, video.generation).await? {
-        return Ok(videos::video_changed(conn, video.id, video.user_id).await?.into());
+        return Ok(videos::video_changed(conn, video.id, video.user_id)
+            .await?
+            .into());
     }
     Ok(Wake::none())
 }

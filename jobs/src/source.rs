@@ -67,7 +67,9 @@ impl Sources {
         let entry = self.entry(video);
         let download = entry.ready.get_or_try_init(|| async {
             let part = entry.path.with_extension("part");
-            storage.download(&video.original_key, &video.original_etag, &part).await?;
+            storage
+                .download(&video.original_key, &video.original_etag, &part)
+                .await?;
             tokio::fs::rename(&part, &entry.path)
                 .await
                 .map_err(|e| StorageError::File(part.display().to_string(), e))
@@ -79,10 +81,16 @@ impl Sources {
         match done {
             Ok(()) => {}
             Err(StorageError::NotFound(_)) => {
-                return Err(Failure::fail("The uploaded file is no longer in the store.").with_code("source_missing"));
+                return Err(
+                    Failure::fail("The uploaded file is no longer in the store.")
+                        .with_code("source_missing"),
+                );
             }
             Err(StorageError::Changed(_)) => {
-                return Err(Failure::fail("The uploaded file was changed after it arrived.").with_code("source_changed"));
+                return Err(
+                    Failure::fail("The uploaded file was changed after it arrived.")
+                        .with_code("source_changed"),
+                );
             }
             Err(error) => return Err(error.into()),
         }
@@ -117,7 +125,9 @@ impl Sources {
                 .filter(|(_, e)| Arc::strong_count(e) == 1)
                 .min_by_key(|(_, e)| *e.used.lock().unwrap_or_else(PoisonError::into_inner))
                 .map(|(key, _)| key.clone());
-            let Some(entry) = oldest.and_then(|key| files.remove(&key)) else { return };
+            let Some(entry) = oldest.and_then(|key| files.remove(&key)) else {
+                return;
+            };
             total -= entry.bytes;
             if let Err(error) = std::fs::remove_file(&entry.path) {
                 tracing::warn!(%error, path = %entry.path.display(), "could not remove a source");

@@ -34,9 +34,15 @@ impl Dependencies {
     }
 
     /// Checks everything once, or until it is there if `wait`. `false` if `shutdown` came first.
-    pub(crate) async fn await_all(&self, wait: bool, shutdown: &CancellationToken) -> anyhow::Result<bool> {
+    pub(crate) async fn await_all(
+        &self,
+        wait: bool,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<bool> {
         loop {
-            let Err(missing) = self.check_all().await else { return Ok(true) };
+            let Err(missing) = self.check_all().await else {
+                return Ok(true);
+            };
             if !wait {
                 return Err(missing);
             }
@@ -51,7 +57,9 @@ impl Dependencies {
     async fn check_all(&self) -> anyhow::Result<()> {
         self.check_database().await?;
         self.check_storage().await?;
-        timeout(CHECK_WITHIN, self.transcoder.check()).await.context("ffmpeg did not answer")??;
+        timeout(CHECK_WITHIN, self.transcoder.check())
+            .await
+            .context("ffmpeg did not answer")??;
         Ok(())
     }
 
@@ -68,7 +76,10 @@ impl Dependencies {
             .await
             .context("the database did not answer in time")?
             .map_err(|e| anyhow!("the database cannot be reached: {e}"))?;
-        anyhow::ensure!(found, "the database has no schema yet: run `millrace migrate`");
+        anyhow::ensure!(
+            found,
+            "the database has no schema yet: run `millrace migrate`"
+        );
         Ok(())
     }
 

@@ -17,14 +17,20 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) async fn bind(address: SocketAddr, dependencies: Dependencies) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        dependencies: Dependencies,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on worker.health_listen {address}"))?;
         let router = Router::new()
             .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
             .route("/ready", get(ready))
-            .route("/metrics", get(|| async { millrace_config::metrics().render() }))
+            .route(
+                "/metrics",
+                get(|| async { millrace_config::metrics().render() }),
+            )
             .with_state(Arc::new(dependencies));
         Ok(Self { listener, router })
     }
@@ -40,10 +46,16 @@ impl Health {
 }
 
 async fn ready(State(dependencies): State<Arc<Dependencies>>) -> (StatusCode, Json<Value>) {
-    let word = |check: anyhow::Result<()>| check.map_or_else(|e| format!("{e:#}"), |()| "ok".to_owned());
-    let (database, storage) = tokio::join!(dependencies.check_database(), dependencies.check_storage());
+    let word =
+        |check: anyhow::Result<()>| check.map_or_else(|e| format!("{e:#}"), |()| "ok".to_owned());
+    let (database, storage) =
+        tokio::join!(dependencies.check_database(), dependencies.check_storage());
     let ok = database.is_ok() && storage.is_ok();
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let body = json!({
         "status": if ok { "ok" } else { "unavailable" },
         "checks": { "database": word(database), "storage": word(storage) },

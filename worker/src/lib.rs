@@ -28,12 +28,16 @@ const SOURCE_CACHE: u64 = 20 * 1024 * 1024 * 1024;
 /// One line that says what is missing: a setting, the database, the store, ffmpeg, the schema, a free port.
 pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     config.require_services()?;
-    let (pool_options, direct) = database_options(config).context("database.url is not an address")?;
+    let (pool_options, direct) =
+        database_options(config).context("database.url is not an address")?;
     let pool = pool(config, pool_options);
     let work_dir = work_dir(config);
     let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder(config, &work_dir)?);
     let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
-    if !dependencies.await_all(config.worker.wait_for_dependencies, &shutdown).await? {
+    if !dependencies
+        .await_all(config.worker.wait_for_dependencies, &shutdown)
+        .await?
+    {
         return Ok(());
     }
     // Stops what helps jobs, after the jobs.
@@ -52,7 +56,12 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         .with_context(|| format!("cannot use {} as media.work_dir", work_dir.display()))?;
     let health = health::Health::bind(config.worker.health_listen, dependencies).await?;
     let health = tokio::spawn(health.run(helpers.clone()));
-    let engine = Engine::start(engine_options(config, pool.clone(), direct, notifier), kinds::registry(), services).await?;
+    let engine = Engine::start(
+        engine_options(config, pool.clone(), direct, notifier),
+        kinds::registry(),
+        services,
+    )
+    .await?;
     tracing::info!(queues = ?config.worker.queues.0, "the worker is running");
     engine.run(shutdown).await;
     helpers.cancel();
@@ -71,7 +80,11 @@ fn engine_options(
     notifier: Notifier,
 ) -> EngineOptions {
     let worker = &config.worker;
-    let queues = worker.queues.0.iter().map(|(name, slots)| (name.clone(), usize::from(*slots)));
+    let queues = worker
+        .queues
+        .0
+        .iter()
+        .map(|(name, slots)| (name.clone(), usize::from(*slots)));
     EngineOptions {
         lease: worker.lease,
         heartbeat: worker.heartbeat,
@@ -117,8 +130,12 @@ fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<Ffm
     // Only root can become somebody else; without it ffmpeg runs as whoever started the worker.
     let user = if nix::unistd::geteuid().is_root() {
         let found = nix::unistd::User::from_name(&media.user).ok().flatten();
-        let found = found.with_context(|| format!("media.user: there is no user {}", media.user))?;
-        Some(MediaUser { uid: found.uid.as_raw(), gid: found.gid.as_raw() })
+        let found =
+            found.with_context(|| format!("media.user: there is no user {}", media.user))?;
+        Some(MediaUser {
+            uid: found.uid.as_raw(),
+            gid: found.gid.as_raw(),
+        })
     } else {
         None
     };

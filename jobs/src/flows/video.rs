@@ -32,11 +32,16 @@ pub enum FlowError {
 ///
 /// # Errors
 /// [`FlowError`]; the transaction is then of no use.
-pub async fn start_video(conn: &mut PgConnection, new: &NewVideo) -> Result<Option<Wake>, FlowError> {
+pub async fn start_video(
+    conn: &mut PgConnection,
+    new: &NewVideo,
+) -> Result<Option<Wake>, FlowError> {
     if !Video::insert(&mut *conn, new).await? {
         return Ok(None);
     }
-    let video = Video::find(&mut *conn, new.id).await?.ok_or(FlowError::NotFound)?;
+    let video = Video::find(&mut *conn, new.id)
+        .await?
+        .ok_or(FlowError::NotFound)?;
     begin(conn, &video).await.map(Some)
 }
 
@@ -44,14 +49,22 @@ pub async fn start_video(conn: &mut PgConnection, new: &NewVideo) -> Result<Opti
 ///
 /// # Errors
 /// [`FlowError::WrongState`] unless it failed.
-pub async fn retry_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+pub async fn retry_video(
+    conn: &mut PgConnection,
+    id: VideoId,
+    owner: UserId,
+) -> Result<Wake, FlowError> {
     let old = owned(conn, id, owner).await?;
     if old.status != Status::Failed {
         return Err(FlowError::WrongState(old.status));
     }
     // Somebody else may have restarted it between the look and this.
-    Video::restart(&mut *conn, id).await?.ok_or(FlowError::WrongState(Status::Processing))?;
-    let video = Video::find(&mut *conn, id).await?.ok_or(FlowError::NotFound)?;
+    Video::restart(&mut *conn, id)
+        .await?
+        .ok_or(FlowError::WrongState(Status::Processing))?;
+    let video = Video::find(&mut *conn, id)
+        .await?
+        .ok_or(FlowError::NotFound)?;
     let prefixes = old.prefixes_of_generation();
     videos::doom(&mut *conn, &prefixes).await?;
     let mut wake = sweep(conn, &old, prefixes).await?;
@@ -63,14 +76,28 @@ pub async fn retry_video(conn: &mut PgConnection, id: VideoId, owner: UserId) ->
 ///
 /// # Errors
 /// [`FlowError::WrongState`] unless it is processing.
-pub async fn cancel_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+pub async fn cancel_video(
+    conn: &mut PgConnection,
+    id: VideoId,
+    owner: UserId,
+) -> Result<Wake, FlowError> {
     let video = owned(conn, id, owner).await?;
     if video.status != Status::Processing {
         return Err(FlowError::WrongState(video.status));
     }
     // Jobs before rows before topics: the order in which everybody locks.
-    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "cancelled by its owner").await?.wake;
-    Video::fail(&mut *conn, id, video.generation, "cancelled", "Processing was cancelled.").await?;
+    let mut wake =
+        millrace_queue::cancel_group(conn, group(id, video.generation), "cancelled by its owner")
+            .await?
+            .wake;
+    Video::fail(
+        &mut *conn,
+        id,
+        video.generation,
+        "cancelled",
+        "Processing was cancelled.",
+    )
+    .await?;
     wake.merge(videos::video_changed(conn, id, owner).await?);
     Ok(wake)
 }
@@ -79,9 +106,16 @@ pub async fn cancel_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -
 ///
 /// # Errors
 /// [`FlowError::NotFound`]
-pub async fn delete_video(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Wake, FlowError> {
+pub async fn delete_video(
+    conn: &mut PgConnection,
+    id: VideoId,
+    owner: UserId,
+) -> Result<Wake, FlowError> {
     let video = owned(conn, id, owner).await?;
-    let mut wake = millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted").await?.wake;
+    let mut wake =
+        millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted")
+            .await?
+            .wake;
     Video::delete(conn, &video).await?;
     wake.merge(sweep(conn, &video, video.prefixes()).await?);
     wake.merge(videos::video_deleted(conn, id, owner).await?);
@@ -99,13 +133,21 @@ async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError
     Ok(wake)
 }
 
-async fn sweep(conn: &mut PgConnection, video: &Video, prefixes: Vec<String>) -> Result<Wake, FlowError> {
+async fn sweep(
+    conn: &mut PgConnection,
+    video: &Video,
+    prefixes: Vec<String>,
+) -> Result<Wake, FlowError> {
     let job = DeleteObjects {
         video: video.id,
         generation: video.generation,
         prefixes,
     };
-    Ok(millrace_queue::enqueue(conn, NewJob::new(&job).owner(video.user_id.0)).await?.wake)
+    Ok(
+        millrace_queue::enqueue(conn, NewJob::new(&job).owner(video.user_id.0))
+            .await?
+            .wake,
+    )
 }
 
 async fn owned(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Video, FlowError> {
