@@ -266,7 +266,7 @@ begin
                nullif(v_spec -> 'on_failure', 'null'), coalesce(nullif(v_spec -> 'meta', 'null'), '{}'),
                coalesce((select array_agg(t) from jsonb_array_elements_text(nullif(v_spec -> 'tags', 'null')) t), '{}'),
                v_spec ->> 'traceparent';
-        return next v_spec ->> 'queue';
+        return next case when coalesce((v_spec ->> 'delay_ms')::bigint, 0) > 0 then '' else v_spec ->> 'queue' end;
     end loop;
 end $$;
 
@@ -279,7 +279,8 @@ end $$;
 -- Children are locked in id order. Two endings that reach the same two children over different levels of a graph
 -- can still deadlock; one of them is then retried by its caller.
 --
--- Returns one row per accepted id of the input (`ended`), and one per queue to wake (`wake`).
+-- Returns one row per accepted id of the input (`ended`), and one per queue to wake (`wake`). The empty name stands for
+-- the clock: something is scheduled for soon, and claimers should look up when. Here and in all functions below.
 --
 -- Scans, hash and merge joins are off: a generic plan made while the table was small would scan it for ever after
 -- (16.6 k against 64 k jobs/s at batches of 100).
@@ -377,11 +378,12 @@ begin
              where j.id = c.id and c.ok and j.state = 'waiting'
             returning j.queue, j.state
         )
-        select v_wake || array(select distinct queue from freed where state <> 'waiting') into v_wake;
+        select v_wake || array(select distinct case state when 'available' then queue else '' end
+                                 from freed where state <> 'waiting') into v_wake;
 
         -- The dependants of an unhappy parent are cancelled by the next round of this loop.
         select array_agg(id), array_agg(null::uuid), array_agg('cancelled'::queue.state),
-               array_agg('parent_failed'), array_agg(cause), array_agg(null::jsonb), array_agg(null::jsonb)
+               array_agg('parent_failed'::text), array_agg(cause), array_agg(null::jsonb), array_agg(null::jsonb)
           into in_ids, in_tokens, in_states, in_codes, in_reasons, in_results, in_errors
           from unnest(v_children, v_oks, v_causes) as c(id, ok, cause) where not ok;
         exit when in_ids is null;
@@ -418,9 +420,9 @@ begin
     )
     select id, null::text from back
     union all
-    -- What is due soon wakes the claimers too, so that they know when to look; the rest is found by the poll.
-    select null::uuid, queue from back
-     where state = 'available' or run_at < clock_timestamp() + interval '1 second' group by queue;
+    select null::uuid, case state when 'available' then queue else '' end from back
+     where state = 'available' or run_at < clock_timestamp() + interval '1 second'
+     group by 2;
 
     select array_agg(j.id), array_agg(j.token), array_agg(coalesce(j.cancel_reason, 'cancelled on request')), array_agg(i.error)
       into v_ids, v_tokens, v_reasons, v_errors

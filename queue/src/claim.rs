@@ -77,14 +77,16 @@ impl Claimer {
         let mut due_at: Option<Instant> = None;
         while !stop.is_cancelled() {
             let mut failed = false;
-            if Instant::now() >= poll_at || due_at.is_some_and(|due| Instant::now() >= due) {
+            if Instant::now() >= poll_at {
                 // Whatever was notified may have been missed: look everywhere.
                 self.slots.wake_all();
+                poll_at = Instant::now() + self.poll;
+            }
+            if self.slots.take_clock() || due_at.is_some_and(|due| Instant::now() >= due) {
                 match self.promote().await {
                     Ok(due) => due_at = due,
                     Err(_) => failed = true,
                 }
-                poll_at = Instant::now() + self.poll;
             }
             while !failed && !stop.is_cancelled() && !self.acks.is_full() {
                 let wanted = self.slots.take_wanted();

@@ -1,5 +1,5 @@
--- A scheduled job that is due within the second wakes the claimers too, so that they know when to look; the rest is
--- found by their poll.
+-- Returns the queues to wake. The empty name stands for the clock: something is due within the second, so claimers should
+-- look up when; what is later they find by their poll.
 with put as (
     insert into queue.job (id, kind, queue, state, priority, run_at, args, pending, max_attempts, max_crashes, timeout_ms,
                            backoff, owner, limit_key, group_id, unique_key, on_failure, meta, tags, traceparent)
@@ -19,6 +19,6 @@ with put as (
                      backoff, owner, limit_key, group_id, unique_key, on_failure, meta, tags, traceparent)) as r
     returning queue, state, run_at
 )
-select queue from put
+select case state when 'available' then queue else '' end from put
  where state = 'available' or (state = 'scheduled' and run_at < clock_timestamp() + interval '1 second')
- group by queue
+ group by 1

@@ -24,6 +24,9 @@ use crate::{
     ticket::{Ticket, Tickets},
 };
 
+/// How often the deadlines of all leases are looked over: new ones come in between.
+const LET_GO_EVERY: Duration = Duration::from_millis(250);
+
 pub(crate) struct Keeper {
     pub(crate) worker: Worker,
     pub(crate) lease: Duration,
@@ -49,13 +52,18 @@ pub(crate) struct Worker {
 }
 
 impl Keeper {
-    /// Renews until `stop`, then takes the worker out of the table.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    /// Keeps the leases until `stop`, then takes the worker out of the table.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let (tickets, tick) = (self.tickets.clone(), (self.lease / 4).min(LET_GO_EVERY));
+        // Side by side: a database that does not answer must not keep us from letting go.
+        tokio::join!(self.renew_until(&stop), let_go_until(&tickets, tick, &stop));
+    }
+
+    async fn renew_until(mut self, stop: &CancellationToken) {
         let mut beat_at = Instant::now();
         let mut look_at = Instant::now();
         let mut failed = false;
         while !stop.is_cancelled() {
-            self.let_go();
             let now = Instant::now();
             if now >= beat_at {
                 failed = self.beat().await.is_err();
@@ -72,14 +80,11 @@ impl Keeper {
                 look_at = Instant::now() + self.poll;
             }
             if failed {
-                self.link.rest(&stop).await;
+                self.link.rest(stop).await;
                 failed = false;
                 continue;
             }
-            let tickets = self.tickets.all();
-            let watched = tickets.iter().filter(|t| t.is_watched());
-            let first_deadline = watched.map(|t| t.deadline()).min();
-            let next = first_deadline.map_or(look_at.min(beat_at), |d| d.min(look_at).min(beat_at));
+            let next = look_at.min(beat_at);
             tokio::select! {
                 () = sleep_until(next) => {}
                 () = self.bell.notified() => look_at = Instant::now(),
@@ -96,17 +101,6 @@ impl Keeper {
         .await;
         // A row that stays is swept by the maintenance.
         let _ = self.link.settle(answer);
-    }
-
-    /// Stops runs whose lease has ended by our own clock.
-    fn let_go(&self) {
-        let now = Instant::now();
-        for ticket in self.tickets.all() {
-            if now >= ticket.deadline() && ticket.is_watched() {
-                tracing::warn!(job.id = %ticket.id, "the lease could not be renewed in time; stopping the run");
-                ticket.cancel(CancelReason::LeaseLost);
-            }
-        }
     }
 
     async fn beat(&mut self) -> Result<(), sqlx::Error> {
@@ -174,6 +168,29 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+}
+
+/// Stops runs whose lease has ended by our own clock, in time before another worker may take them.
+async fn let_go_until(tickets: &Tickets, tick: Duration, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let now = Instant::now();
+        let mut next = now + tick;
+        for ticket in tickets.all() {
+            if !ticket.is_watched() {
+                continue;
+            }
+            if now >= ticket.deadline() {
+                tracing::warn!(job.id = %ticket.id, "the lease could not be renewed in time; stopping the run");
+                ticket.cancel(CancelReason::LeaseLost);
+            } else {
+                next = next.min(ticket.deadline());
+            }
+        }
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = stop.cancelled() => {}
+        }
     }
 }
 

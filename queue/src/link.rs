@@ -53,8 +53,11 @@ impl Link {
                 self.failures = 0;
             }
             Err(error) => {
+                // Once, and then less and less often: a bug of ours would be tried for ever.
                 if self.failures == 0 {
                     tracing::warn!(%error, "{}: the database failed; trying again", self.what);
+                } else if self.failures.is_multiple_of(30) {
+                    tracing::error!(%error, "{}: the database still fails", self.what);
                 }
                 self.failures = self.failures.saturating_add(1);
                 self.conn = None;

@@ -25,6 +25,8 @@ pub(crate) struct QueueSlots {
 #[derive(Debug)]
 pub(crate) struct Slots {
     queues: HashMap<String, Arc<QueueSlots>>,
+    /// Something is due soon.
+    clock: AtomicBool,
     bell: Notify,
 }
 
@@ -51,13 +53,17 @@ impl Slots {
             .collect();
         Arc::new(Self {
             queues,
+            clock: AtomicBool::new(true),
             bell: Notify::new(),
         })
     }
 
-    /// There may be work in `queue`.
+    /// There may be work in `queue`; the empty name says that something is due soon.
     pub(crate) fn wake(&self, queue: &str) {
-        if let Some(slots) = self.queues.get(queue) {
+        if queue.is_empty() {
+            self.clock.store(true, Ordering::SeqCst);
+            self.bell.notify_one();
+        } else if let Some(slots) = self.queues.get(queue) {
             slots.ready.store(true, Ordering::SeqCst);
             self.bell.notify_one();
         }
@@ -68,7 +74,13 @@ impl Slots {
         for slots in self.queues.values() {
             slots.ready.store(true, Ordering::SeqCst);
         }
+        self.clock.store(true, Ordering::SeqCst);
         self.bell.notify_one();
+    }
+
+    /// Whether the clock should be looked at; asked once per news.
+    pub(crate) fn take_clock(&self) -> bool {
+        self.clock.swap(false, Ordering::SeqCst)
     }
 
     /// Rings without any news, for loops that wait for something else to pass.
