@@ -73,6 +73,7 @@ export class Transfer {
     const body = this.file.slice(part.start, part.end)
     const attempt = async () => {
       const url = await this.urlOf(part, next)
+      if (signal.aborted) throw new Problem(0, 'aborted', 'aborted')
       try {
         return await this.ports.put(url, body, {}, (loaded) => this.move(part.number, loaded), signal)
       } catch (error) {

@@ -7,6 +7,8 @@ import { useProblemText } from '@/features/shell/useProblemText'
 import * as api from './api'
 import { noteDeleted } from './liveFeed'
 
+export type VideoCommand = 'edit' | 'link' | 'retry' | 'cancel' | 'delete'
+
 export function useVideoActions() {
   const { t, te } = useI18n()
   const problemText = useProblemText()

@@ -1,0 +1,47 @@
+// What the journeys share: a new person, logging in, looking at a page.
+import { expect, type Page } from '@playwright/test'
+
+export interface Person {
+  username: string
+  email: string
+  password: string
+}
+
+/** A person nobody has seen before. */
+export function somebody(): Person {
+  const username = `ann-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e6).toString(36)}`
+  return { username, email: `${username}@example.org`, password: 'violet-harbour-92-kettle' }
+}
+
+export async function register(page: Page, person: Person): Promise<void> {
+  await page.goto('/register')
+  await page.getByLabel('Username').fill(person.username)
+  await page.getByLabel('Email').fill(person.email)
+  await page.getByLabel('Password', { exact: true }).fill(person.password)
+  await page.getByRole('button', { name: 'Create account' }).click()
+  await expect(page).toHaveURL(/\/dashboard$/)
+  await expect(page.getByRole('heading', { level: 1, name: `Hello, ${person.username}` })).toBeVisible()
+}
+
+export async function logIn(page: Page, person: Person): Promise<void> {
+  await page.getByLabel('Username or email').fill(person.username)
+  await page.getByLabel('Password', { exact: true }).fill(person.password)
+  await page.locator('form').getByRole('button', { name: 'Log in' }).click()
+}
+
+/** Keeps a picture of the page when SHOTS names a folder. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const folder = process.env.SHOTS
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png` })
+}
+
+/** Fails when the page logs an error, such as a breach of the content security policy. */
+export function watchConsole(page: Page): string[] {
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(error.message))
+  page.on('console', (message) => {
+    // A visitor's first refresh is answered 401, which the browser itself reports.
+    if (message.type() === 'error' && !/status of 401/.test(message.text())) faults.push(message.text())
+  })
+  return faults
+}
