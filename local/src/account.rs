@@ -18,12 +18,20 @@ pub struct Account {
 impl Account {
     /// The user that PostgreSQL, which refuses to be root, runs as: `None` when this process is not root.
     pub fn for_postgres() -> Option<Self> {
-        if running_as_root() { Self::named("postgres").or_else(|| Self::named("nobody")) } else { None }
+        if running_as_root() {
+            Self::named("postgres").or_else(|| Self::named("nobody"))
+        } else {
+            None
+        }
     }
 
     /// The user that ffmpeg, which reads files of strangers, runs as: `None` when this process is not root.
     pub fn for_media(name: &str) -> Option<Self> {
-        if running_as_root() { Self::named(name) } else { None }
+        if running_as_root() {
+            Self::named(name)
+        } else {
+            None
+        }
     }
 
     /// The user who owns a file, unless that is this process's user.
@@ -38,8 +46,17 @@ impl Account {
     /// Whether the user can enter `folder`. Tried, not computed: access lists and mounts have a say besides mode bits.
     pub fn reaches(&self, folder: &Path) -> bool {
         let mut probe = Command::new("test");
-        probe.arg("-x").arg(folder).uid(self.uid).gid(self.gid).current_dir("/");
-        let ended = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        probe
+            .arg("-x")
+            .arg(folder)
+            .uid(self.uid)
+            .gid(self.gid)
+            .current_dir("/");
+        let ended = probe
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         ended.is_ok_and(|status| status.success())
     }
 
@@ -50,7 +67,11 @@ impl Account {
 
 impl From<User> for Account {
     fn from(user: User) -> Self {
-        Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+        Self {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        }
     }
 }
 

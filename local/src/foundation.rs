@@ -74,8 +74,15 @@ impl Foundation {
     /// # Errors
     /// One line; nothing is left running.
     pub async fn start(options: FoundationOptions) -> Result<Self, FoundationError> {
-        let FoundationOptions { data_dir, ports, pg_bin } = options;
-        let unusable = |source| FoundationError::DataDir { folder: data_dir.clone(), source };
+        let FoundationOptions {
+            data_dir,
+            ports,
+            pg_bin,
+        } = options;
+        let unusable = |source| FoundationError::DataDir {
+            folder: data_dir.clone(),
+            source,
+        };
         fs::create_dir_all(&data_dir).map_err(unusable)?;
         let data_dir = data_dir.canonicalize().map_err(unusable)?;
         let lock = lock(&data_dir)?;
@@ -84,15 +91,24 @@ impl Foundation {
         let work_dir = media_work_dir(&data_dir).map_err(unusable)?;
         private_folder(&data_dir.join(STORAGE), None).map_err(unusable)?;
 
-        let postgres = PostgresOptions { data_dir: data_dir.clone(), bin_dir: pg_bin, settings: Vec::new() };
+        let postgres = PostgresOptions {
+            data_dir: data_dir.clone(),
+            bin_dir: pg_bin,
+            settings: Vec::new(),
+        };
         let postgres = Postgres::start(postgres).await?;
         let laid = async {
-            postgres.create_database(DATABASE).await.map_err(FoundationError::Database)?;
+            postgres
+                .create_database(DATABASE)
+                .await
+                .map_err(FoundationError::Database)?;
             let settings = settings(&postgres, &secrets, ports, &work_dir);
             let config = Config::load_over(settings.clone()).map_err(FoundationError::Config)?;
             let text = toml::to_string(&settings).map_err(io::Error::other);
-            text.and_then(|text| write_private(&data_dir.join(SETTINGS), &text)).map_err(unusable)?;
-            let server = S3Server::bind(storage_options(&data_dir, &secrets, ports, &config)).await?;
+            text.and_then(|text| write_private(&data_dir.join(SETTINGS), &text))
+                .map_err(unusable)?;
+            let server =
+                S3Server::bind(storage_options(&data_dir, &secrets, ports, &config)).await?;
             Ok((config, server))
         };
         let (config, server) = match laid.await {
@@ -105,7 +121,16 @@ impl Foundation {
         let stop_storage = CancellationToken::new();
         let storage = server.addr;
         let serving = tokio::spawn(server.run(stop_storage.clone()));
-        Ok(Self { postgres, config, secrets, storage, data_dir, stop_storage, serving, _lock: lock })
+        Ok(Self {
+            postgres,
+            config,
+            secrets,
+            storage,
+            data_dir,
+            stop_storage,
+            serving,
+            _lock: lock,
+        })
     }
 
     /// The data directory, absolute.
@@ -132,7 +157,10 @@ pub fn settings_of_running(data_dir: &Path) -> Option<Table> {
 }
 
 fn lock(data_dir: &Path) -> Result<File, FoundationError> {
-    let unusable = |source| FoundationError::DataDir { folder: data_dir.into(), source };
+    let unusable = |source| FoundationError::DataDir {
+        folder: data_dir.into(),
+        source,
+    };
     let file = File::create(data_dir.join("lock")).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -163,7 +191,9 @@ fn remove_leftovers(work: &Path) -> io::Result<()> {
     for entry in fs::read_dir(work)? {
         let entry = entry?;
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix("worker-")?.parse().ok());
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("worker-")?.parse().ok());
         if pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)) {
             fs::remove_dir_all(entry.path())?;
         }
@@ -195,7 +225,10 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
                 ("metrics_listen", local(ports.api_metrics).to_string()),
             ],
         ),
-        ("worker", vec![("health_listen", local(ports.worker).to_string())]),
+        (
+            "worker",
+            vec![("health_listen", local(ports.worker).to_string())],
+        ),
         ("database", vec![("url", postgres.url(DATABASE))]),
         (
             "storage",
@@ -206,15 +239,27 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
                 ("secret_key", secrets.storage_secret_key.clone()),
             ],
         ),
-        ("auth", vec![("signing_key", secrets.auth_signing_key.clone())]),
-        ("playback", vec![("signing_key", secrets.playback_signing_key.clone())]),
-        ("media", vec![("work_dir", work_dir.to_string_lossy().into_owned())]),
+        (
+            "auth",
+            vec![("signing_key", secrets.auth_signing_key.clone())],
+        ),
+        (
+            "playback",
+            vec![("signing_key", secrets.playback_signing_key.clone())],
+        ),
+        (
+            "media",
+            vec![("work_dir", work_dir.to_string_lossy().into_owned())],
+        ),
         // People read this terminal: only what someone must look at.
         ("log", vec![("filter", "warn".to_owned())]),
     ];
     let mut table = Table::new();
     for (name, keys) in sections {
-        let section: Table = keys.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
+        let section: Table = keys
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), Value::String(value)))
+            .collect();
         table.insert(name.to_owned(), Value::Table(section));
     }
     if let Some(Value::Table(storage)) = table.get_mut("storage") {

@@ -6,7 +6,10 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
@@ -18,7 +21,10 @@ fn main() -> ExitCode {
 
 /// One line, whatever the chain of causes.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let line = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = format!("{error:#}")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     eprintln!("millrace: {line}");
     ExitCode::FAILURE
 }

@@ -29,9 +29,15 @@ pub fn place(data_dir: &Path, name: &str, account: Option<&Account>) -> io::Resu
     match account {
         Some(account) if !account.reaches(&data_dir) => {
             let folder = Path::new(ELSEWHERE).join(short_hash(&data_dir)).join(name);
-            Ok(Place { folder, moved: true })
+            Ok(Place {
+                folder,
+                moved: true,
+            })
         }
-        _ => Ok(Place { folder: data_dir.join(name), moved: false }),
+        _ => Ok(Place {
+            folder: data_dir.join(name),
+            moved: false,
+        }),
     }
 }
 

@@ -19,7 +19,9 @@ pub struct Ports {
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    #[error("port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the three after it)")]
+    #[error(
+        "port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the three after it)"
+    )]
     Taken { port: u16 },
     #[error("port {port} cannot be used")]
     Unusable { port: u16, source: std::io::Error },
@@ -34,7 +36,12 @@ impl Ports {
     /// There are no three ports after it.
     pub fn from_first(web: u16) -> Result<Self, PortError> {
         match web.checked_add(3) {
-            Some(worker) if web > 0 => Ok(Self { web, storage: web + 1, api_metrics: web + 2, worker }),
+            Some(worker) if web > 0 => Ok(Self {
+                web,
+                storage: web + 1,
+                api_metrics: web + 2,
+                worker,
+            }),
             _ => Err(PortError::NoRoom(web)),
         }
     }
@@ -67,14 +74,28 @@ mod tests {
     fn a_taken_port_is_named() {
         let other = TcpListener::bind(local(0)).unwrap();
         let port = other.local_addr().unwrap().port();
-        let ports = Ports { web: port, storage: port, api_metrics: port, worker: port };
-        assert!(ports.check().unwrap_err().to_string().starts_with(&format!("port {port} is taken")));
+        let ports = Ports {
+            web: port,
+            storage: port,
+            api_metrics: port,
+            worker: port,
+        };
+        assert!(
+            ports
+                .check()
+                .unwrap_err()
+                .to_string()
+                .starts_with(&format!("port {port} is taken"))
+        );
     }
 
     #[test]
     fn ports_follow_from_the_first() {
         let ports = Ports::from_first(8080).unwrap();
-        assert_eq!((ports.storage, ports.api_metrics, ports.worker), (8081, 8082, 8083));
+        assert_eq!(
+            (ports.storage, ports.api_metrics, ports.worker),
+            (8081, 8082, 8083)
+        );
         Ports::from_first(65_533).unwrap_err();
         Ports::from_first(0).unwrap_err();
     }

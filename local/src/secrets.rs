@@ -70,7 +70,12 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
 fn password() -> String {
     use rand::seq::IndexedRandom;
     let mut random = rand::rng();
-    let mut letter = || READABLE.choose(&mut random).copied().map_or('x', char::from);
+    let mut letter = || {
+        READABLE
+            .choose(&mut random)
+            .copied()
+            .map_or('x', char::from)
+    };
     let mut group = || (0..4).map(|_| letter()).collect::<String>();
     [group(), group(), group()].join("-")
 }
@@ -88,7 +93,10 @@ mod tests {
         assert_eq!(first.auth_signing_key, second.auth_signing_key);
         assert!(first.auth_signing_key.len() >= 32 && first.demo_password.len() == 14);
         assert_ne!(first.demo_password, first.admin_password);
-        let mode = fs::metadata(folder.path().join("secrets.toml")).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join("secrets.toml"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -32,7 +32,11 @@ pub(super) enum Rights {
 
 /// Runs an account command.
 pub(super) async fn run(config: &Config, admin: Admin) -> anyhow::Result<()> {
-    let Admin::Create { username, email, role } = admin;
+    let Admin::Create {
+        username,
+        email,
+        role,
+    } = admin;
     let role = match role {
         Rights::User => Role::User,
         Rights::Auditor => Role::Auditor,
@@ -45,9 +49,20 @@ pub(super) async fn run(config: &Config, admin: Admin) -> anyhow::Result<()> {
     }
     let mut db = connect(config).await?;
     let password_hash = millrace_api::hash_password(&password)?;
-    let new = NewUser { username: &username, email: &email, password_hash: &password_hash, role, language: "zh-TW" };
+    let new = NewUser {
+        username: &username,
+        email: &email,
+        password_hash: &password_hash,
+        role,
+        language: "zh-TW",
+    };
     let user = User::create(&mut db, new).await?;
-    println!("Created {} ({}) with the role {}.", user.username, user.id, role.as_str());
+    println!(
+        "Created {} ({}) with the role {}.",
+        user.username,
+        user.id,
+        role.as_str()
+    );
     Ok(())
 }
 
@@ -59,6 +74,8 @@ fn password() -> anyhow::Result<String> {
         bail!("give the password in MILLRACE_PASSWORD, or pipe it in: a terminal would show it");
     }
     let mut password = String::new();
-    std::io::stdin().read_to_string(&mut password).context("failed to read the password")?;
+    std::io::stdin()
+        .read_to_string(&mut password)
+        .context("failed to read the password")?;
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -30,8 +30,16 @@ pub(super) async fn run(data_dir: &Path) -> anyhow::Result<()> {
     report("ffprobe", version(&config.media.ffprobe).await);
     report("web application", web(&config));
     if config.database.url.is_empty() {
-        println!("      no stack runs in {}; checking what `millrace up` needs", data_dir.display());
-        report("PostgreSQL", Binaries::find(None).map(|found| found.folder.display().to_string()).map_err(Into::into));
+        println!(
+            "      no stack runs in {}; checking what `millrace up` needs",
+            data_dir.display()
+        );
+        report(
+            "PostgreSQL",
+            Binaries::find(None)
+                .map(|found| found.folder.display().to_string())
+                .map_err(Into::into),
+        );
     } else {
         report("database", within(database(&config)).await);
         report("storage", within(storage(&config)).await);
@@ -44,23 +52,38 @@ pub(super) async fn run(data_dir: &Path) -> anyhow::Result<()> {
 }
 
 async fn within(check: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<String> {
-    timeout(WITHIN, check).await.map_err(|_| anyhow!("no answer within {} s", WITHIN.as_secs()))?
+    timeout(WITHIN, check)
+        .await
+        .map_err(|_| anyhow!("no answer within {} s", WITHIN.as_secs()))?
 }
 
 async fn version(program: &Path) -> anyhow::Result<String> {
     let output = Command::new(program).arg("-version").output().await;
     let output = output.with_context(|| format!("{} cannot be run", program.display()))?;
-    ensure!(output.status.success(), "{} -version failed", program.display());
+    ensure!(
+        output.status.success(),
+        "{} -version failed",
+        program.display()
+    );
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.split_whitespace().nth(2).unwrap_or("unknown version").to_owned())
+    Ok(text
+        .split_whitespace()
+        .nth(2)
+        .unwrap_or("unknown version")
+        .to_owned())
 }
 
 async fn ffmpeg(config: &Config) -> anyhow::Result<String> {
     let found = version(&config.media.ffmpeg).await?;
-    let encoders = Command::new(&config.media.ffmpeg).args(["-hide_banner", "-encoders"]).output().await?;
+    let encoders = Command::new(&config.media.ffmpeg)
+        .args(["-hide_banner", "-encoders"])
+        .output()
+        .await?;
     let encoders = String::from_utf8_lossy(&encoders.stdout).into_owned();
     for needed in ["libx264", "aac"] {
-        let there = encoders.lines().any(|line| line.split_whitespace().nth(1) == Some(needed));
+        let there = encoders
+            .lines()
+            .any(|line| line.split_whitespace().nth(1) == Some(needed));
         ensure!(there, "this build has no encoder {needed}");
     }
     Ok(found)
@@ -68,24 +91,40 @@ async fn ffmpeg(config: &Config) -> anyhow::Result<String> {
 
 fn web(config: &Config) -> anyhow::Result<String> {
     let page = config.web.dir.join("index.html");
-    ensure!(page.is_file(), "{} does not exist: run `make build`", page.display());
+    ensure!(
+        page.is_file(),
+        "{} does not exist: run `make build`",
+        page.display()
+    );
     Ok(config.web.dir.display().to_string())
 }
 
 async fn database(config: &Config) -> anyhow::Result<String> {
     let mut db: PgConnection = super::connect(config).await?;
-    let number: i32 =
-        sqlx::query_scalar("select current_setting('server_version_num')::int").fetch_one(&mut db).await?;
-    ensure!(number >= 150_000, "PostgreSQL 15 or newer is needed, this is {}", number / 10_000);
-    let schema: bool =
-        sqlx::query_scalar("select to_regclass('queue.job') is not null and to_regclass('videos') is not null")
-            .fetch_one(&mut db)
-            .await?;
+    let number: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut db)
+        .await?;
+    ensure!(
+        number >= 150_000,
+        "PostgreSQL 15 or newer is needed, this is {}",
+        number / 10_000
+    );
+    let schema: bool = sqlx::query_scalar(
+        "select to_regclass('queue.job') is not null and to_regclass('videos') is not null",
+    )
+    .fetch_one(&mut db)
+    .await?;
     ensure!(schema, "the schema is missing: run `millrace migrate`");
-    Ok(format!("PostgreSQL {}.{}", number / 10_000, number % 10_000))
+    Ok(format!(
+        "PostgreSQL {}.{}",
+        number / 10_000,
+        number % 10_000
+    ))
 }
 
 async fn storage(config: &Config) -> anyhow::Result<String> {
-    Storage::new(&millrace_jobs::storage_options(config)).check().await?;
+    Storage::new(&millrace_jobs::storage_options(config))
+        .check()
+        .await?;
     Ok(format!("bucket {}", config.storage.bucket))
 }

@@ -37,7 +37,12 @@ pub(super) enum Jobs {
 pub(super) async fn run(config: &Config, jobs: Jobs) -> anyhow::Result<()> {
     let mut db = connect(config).await?;
     match jobs {
-        Jobs::List { state, kind, ended, limit } => list(&mut db, state, kind, ended, limit).await,
+        Jobs::List {
+            state,
+            kind,
+            ended,
+            limit,
+        } => list(&mut db, state, kind, ended, limit).await,
         Jobs::Show { id } => show(&mut db, &id).await,
         Jobs::Retry { id } => {
             let mut tx = db.begin().await?;
@@ -52,12 +57,19 @@ pub(super) async fn run(config: &Config, jobs: Jobs) -> anyhow::Result<()> {
         }
         Jobs::Cancel { id } => {
             let mut tx = db.begin().await?;
-            let answer = millrace_queue::request_cancel(&mut tx, JobId(id_of(&id)?), "cancelled by an operator").await?;
+            let answer = millrace_queue::request_cancel(
+                &mut tx,
+                JobId(id_of(&id)?),
+                "cancelled by an operator",
+            )
+            .await?;
             tx.commit().await?;
             match answer.state {
                 CancelState::NotLive => bail!("{id} is not a live job"),
                 CancelState::Cancelled => println!("{id} is cancelled."),
-                CancelState::Requested => println!("{id} is running; its worker has been asked to stop it."),
+                CancelState::Requested => {
+                    println!("{id} is running; its worker has been asked to stop it.")
+                }
             }
             left_to_the_poll(answer.wake);
             Ok(())
@@ -105,20 +117,37 @@ async fn list(
         println!("No jobs.");
     }
     for line in lines {
-        let Line { id, kind, queue, state, attempt, max_attempts, at, reason } = line;
+        let Line {
+            id,
+            kind,
+            queue,
+            state,
+            attempt,
+            max_attempts,
+            at,
+            reason,
+        } = line;
         let state = state.as_str();
         let at = at.format("%Y-%m-%d %H:%M:%S");
-        println!("{id}  {state:<11} {kind:<18} {queue:<8} {attempt}/{max_attempts}  {at}  {}", reason.unwrap_or_default());
+        println!(
+            "{id}  {state:<11} {kind:<18} {queue:<8} {attempt}/{max_attempts}  {at}  {}",
+            reason.unwrap_or_default()
+        );
     }
     Ok(())
 }
 
 async fn show(db: &mut PgConnection, id: &str) -> anyhow::Result<()> {
-    let Some(job) = millrace_queue::find(db, JobId(id_of(id)?)).await? else { bail!("there is no job {id}") };
+    let Some(job) = millrace_queue::find(db, JobId(id_of(id)?)).await? else {
+        bail!("there is no job {id}")
+    };
     println!("id        {}", job.id);
     println!("kind      {} on {}", job.kind, job.queue);
     println!("state     {}", job.state);
-    println!("attempts  {} of {} ({} runs, {} crashes)", job.attempt, job.max_attempts, job.run_no, job.crash_count);
+    println!(
+        "attempts  {} of {} ({} runs, {} crashes)",
+        job.attempt, job.max_attempts, job.run_no, job.crash_count
+    );
     println!("created   {}", job.created_at);
     println!("run at    {}", job.run_at);
     if let Some(at) = job.finished_at {
@@ -128,7 +157,11 @@ async fn show(db: &mut PgConnection, id: &str) -> anyhow::Result<()> {
         println!("because   {reason}");
     }
     println!("arguments {}", serde_json::to_string_pretty(&job.args)?);
-    if job.errors.as_array().is_some_and(|errors| !errors.is_empty()) {
+    if job
+        .errors
+        .as_array()
+        .is_some_and(|errors| !errors.is_empty())
+    {
         println!("errors    {}", serde_json::to_string_pretty(&job.errors)?);
     }
     if let Some(result) = job.result {

@@ -1,6 +1,9 @@
 //! The command line: one file per command.
 
-#![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line answers on standard output"
+)]
 
 /// `admin`: accounts with rights.
 mod admin;
@@ -94,8 +97,13 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 
 /// The configuration; unless the environment leads elsewhere, that of the stack which runs in the data directory.
 fn configuration(data_dir: &std::path::Path) -> anyhow::Result<Config> {
-    let elsewhere = ["MILLRACE_ENV", "MILLRACE__DATABASE__URL", "MILLRACE__DATABASE__URL_FILE"];
-    let running = settings_of_running(data_dir).filter(|_| elsewhere.iter().all(|name| variable(name).is_none()));
+    let elsewhere = [
+        "MILLRACE_ENV",
+        "MILLRACE__DATABASE__URL",
+        "MILLRACE__DATABASE__URL_FILE",
+    ];
+    let running = settings_of_running(data_dir)
+        .filter(|_| elsewhere.iter().all(|name| variable(name).is_none()));
     Ok(match running {
         Some(settings) => Config::load_over(settings)?,
         None => Config::load()?,
@@ -104,13 +112,23 @@ fn configuration(data_dir: &std::path::Path) -> anyhow::Result<Config> {
 
 /// A single connection to the configured database.
 async fn connect(config: &Config) -> anyhow::Result<sqlx::PgConnection> {
-    config.require_services().context("no stack runs in the data directory, and none is configured")?;
-    let (options, _) = millrace_jobs::database_options(config).context("database.url is not an address")?;
-    sqlx::ConnectOptions::connect(&options).await.context("the database cannot be reached")
+    config
+        .require_services()
+        .context("no stack runs in the data directory, and none is configured")?;
+    let (options, _) =
+        millrace_jobs::database_options(config).context("database.url is not an address")?;
+    sqlx::ConnectOptions::connect(&options)
+        .await
+        .context("the database cannot be reached")
 }
 
 /// An id from the command line, with or without the page's address around it.
 fn id_of(text: &str) -> anyhow::Result<Uuid> {
-    let last = text.trim_end_matches('/').rsplit('/').next().unwrap_or(text);
-    last.parse().with_context(|| format!("{text:?} is not an id"))
+    let last = text
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(text);
+    last.parse()
+        .with_context(|| format!("{text:?} is not an id"))
 }

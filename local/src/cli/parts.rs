@@ -9,8 +9,9 @@ use super::stop;
 /// Runs the API until it is told to stop.
 pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(config.server.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {} (server.listen)", config.server.listen))?;
-    millrace_api::run(&config, listener, stop::on_signal()?).await
+    let listener = listener
+        .with_context(|| format!("cannot listen on {} (server.listen)", config.server.listen))?;
+    millrace_api::run(config, listener, stop::on_signal()?).await
 }
 
 /// Runs a worker until it is told to stop.
@@ -28,10 +29,16 @@ pub(super) async fn worker(mut config: Config, queues: Option<Queues>) -> anyhow
 /// Brings the schema up to date.
 pub(super) async fn migrate(config: &Config) -> anyhow::Result<()> {
     config.require_services()?;
-    let (options, _) = millrace_jobs::database_options(config).context("database.url is not an address")?;
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
+    let (options, _) =
+        millrace_jobs::database_options(config).context("database.url is not an address")?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await;
     let pool = pool.context("the database cannot be reached")?;
-    millrace_jobs::migrate(&pool).await.context("a migration failed")?;
+    millrace_jobs::migrate(&pool)
+        .await
+        .context("a migration failed")?;
     pool.close().await;
     println!("The schema is up to date.");
     Ok(())

@@ -9,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// The system refuses signal handlers.
 pub(super) fn on_signal() -> anyhow::Result<CancellationToken> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {

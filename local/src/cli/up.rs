@@ -15,10 +15,19 @@ use tokio_util::sync::CancellationToken;
 use super::stop;
 
 /// Starts everything, says where it is, and stops it all in order when told to.
-pub(super) async fn run(data_dir: PathBuf, port: u16, pg_bin: Option<PathBuf>) -> anyhow::Result<()> {
+pub(super) async fn run(
+    data_dir: PathBuf,
+    port: u16,
+    pg_bin: Option<PathBuf>,
+) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
     let ports = Ports::from_first(port)?;
-    let foundation = Foundation::start(FoundationOptions { data_dir, ports, pg_bin }).await?;
+    let foundation = Foundation::start(FoundationOptions {
+        data_dir,
+        ports,
+        pg_bin,
+    })
+    .await?;
     let ended = serve(&foundation, &stop).await;
     println!("Stopping.");
     foundation.stop().await;
@@ -30,10 +39,17 @@ async fn serve(foundation: &Foundation, stop: &CancellationToken) -> anyhow::Res
     start_logging(&config.log).context("log.filter")?;
     prepare(foundation).await?;
     let listener = TcpListener::bind(config.server.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let listener =
+        listener.with_context(|| format!("cannot listen on {}", config.server.listen))?;
 
-    let mut api = Part::start(|config, stop| async move { millrace_api::run(&config, listener, stop).await }, config);
-    let mut worker = Part::start(|config, stop| async move { millrace_worker::run(&config, stop).await }, config);
+    let mut api = Part::start(
+        |config, stop| async move { millrace_api::run(config, listener, stop).await },
+        config,
+    );
+    let mut worker = Part::start(
+        |config, stop| async move { millrace_worker::run(&config, stop).await },
+        config,
+    );
     print!("{}", summary(foundation));
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -45,7 +61,9 @@ async fn serve(foundation: &Foundation, stop: &CancellationToken) -> anyhow::Res
     };
     // The worker first: while it drains, its jobs still report progress to people who watch.
     let (worker, api) = (worker.stop().await, api.stop().await);
-    ended.and(worker.context("the worker")).and(api.context("the API"))
+    ended
+        .and(worker.context("the worker"))
+        .and(api.context("the API"))
 }
 
 /// A part that runs as a task of its own.
@@ -60,17 +78,27 @@ impl Part {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let stop = CancellationToken::new();
-        Self { task: tokio::spawn(run(config.clone(), stop.clone())), stop }
+        Self {
+            task: tokio::spawn(run(config.clone(), stop.clone())),
+            stop,
+        }
     }
 
     /// Tells it to stop and waits; one that has ended before has said so already.
     async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        if self.task.is_finished() { Ok(()) } else { self.task.await? }
+        if self.task.is_finished() {
+            Ok(())
+        } else {
+            self.task.await?
+        }
     }
 }
 
-fn unexpected(part: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+fn unexpected(
+    part: &str,
+    ended: Result<anyhow::Result<()>, tokio::task::JoinError>,
+) -> anyhow::Error {
     match ended {
         Ok(Ok(())) => anyhow!("{part} ended by itself"),
         Ok(Err(error)) => error.context(format!("{part} ended")),
@@ -80,10 +108,16 @@ fn unexpected(part: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinErr
 
 /// The schema, and the accounts to begin with.
 async fn prepare(foundation: &Foundation) -> anyhow::Result<()> {
-    let (options, _) = millrace_jobs::database_options(&foundation.config).context("database.url is not an address")?;
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
+    let (options, _) = millrace_jobs::database_options(&foundation.config)
+        .context("database.url is not an address")?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await;
     let pool = pool.context("the database cannot be reached")?;
-    millrace_jobs::migrate(&pool).await.context("a migration failed")?;
+    millrace_jobs::migrate(&pool)
+        .await
+        .context("a migration failed")?;
     let secrets = &foundation.secrets;
     account(&pool, "demo", &secrets.demo_password, Role::User).await?;
     account(&pool, "admin", &secrets.admin_password, Role::Admin).await?;
@@ -98,7 +132,13 @@ async fn account(pool: &PgPool, username: &str, password: &str, role: Role) -> a
     }
     let email = format!("{username}@millrace.localhost");
     let password_hash = millrace_api::hash_password(password)?;
-    let new = NewUser { username, email: &email, password_hash: &password_hash, role, language: "zh-TW" };
+    let new = NewUser {
+        username,
+        email: &email,
+        password_hash: &password_hash,
+        role,
+        language: "zh-TW",
+    };
     match User::create(pool, new).await {
         // Somebody registered under the address: theirs, then.
         Ok(_) | Err(UserError::UsernameTaken | UserError::EmailTaken) => Ok(()),
@@ -107,25 +147,47 @@ async fn account(pool: &PgPool, username: &str, password: &str, role: Role) -> a
 }
 
 fn summary(foundation: &Foundation) -> String {
-    let Foundation { postgres, config, secrets, storage, .. } = foundation;
+    let Foundation {
+        postgres,
+        config,
+        secrets,
+        storage,
+        ..
+    } = foundation;
     let mut lines = vec![
         String::new(),
-        format!("  Millrace runs on  {}", config.server.public_url.as_str().trim_end_matches('/')),
+        format!(
+            "  Millrace runs on  {}",
+            config.server.public_url.as_str().trim_end_matches('/')
+        ),
         String::new(),
         format!("  Log in as         demo / {}", secrets.demo_password),
         format!("             or as  admin / {}", secrets.admin_password),
         format!("  Data              {}", foundation.data_dir().display()),
         format!("  Storage           http://{storage}"),
-        format!("  Database          psql '{}'", config.database.url.expose()),
+        format!(
+            "  Database          psql '{}'",
+            config.database.url.expose()
+        ),
         "  Mail              this version sends none".to_owned(),
     ];
     if postgres.moved() {
         let user = "the user that PostgreSQL runs as cannot reach the data directory, so the database is in";
-        lines.push(format!("  Note              {user} {}", postgres.folder().display()));
+        lines.push(format!(
+            "  Note              {user} {}",
+            postgres.folder().display()
+        ));
     }
     if !config.web.dir.join("index.html").is_file() {
-        lines.push(format!("  Note              the web application is not built ({}): run `make up`", config.web.dir.display()));
+        lines.push(format!(
+            "  Note              the web application is not built ({}): run `make up`",
+            config.web.dir.display()
+        ));
     }
-    lines.extend([String::new(), "  Ctrl-C stops everything; the next start goes on where this one ended.".into(), String::new()]);
+    lines.extend([
+        String::new(),
+        "  Ctrl-C stops everything; the next start goes on where this one ended.".into(),
+        String::new(),
+    ]);
     lines.join("\n") + "\n"
 }

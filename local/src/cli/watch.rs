@@ -77,11 +77,17 @@ struct Position(Option<Value>);
 pub(super) async fn run(config: &Config, watch: Watch) -> anyhow::Result<()> {
     let Watch::Video(video) = watch;
     let id = id_of(&video.id)?;
-    let base = video.url.clone().unwrap_or_else(|| config.server.public_url.clone());
+    let base = video
+        .url
+        .clone()
+        .unwrap_or_else(|| config.server.public_url.clone());
     if base.scheme() != "http" {
         bail!("watch speaks http only; give the address behind the proxy with --url");
     }
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build()?;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(15))
+        .build()?;
     let token = log_in(&http, &base, &video).await?;
     let mut screen = Screen::new();
     let (mut position, mut tries) = (Position::default(), 0);
@@ -107,11 +113,21 @@ async fn log_in(http: &reqwest::Client, base: &Url, video: &Video) -> anyhow::Re
     if let Some(token) = &video.token {
         return Ok(token.clone());
     }
-    let Some(password) = &video.password else { bail!("give --password, MILLRACE_PASSWORD or --token") };
+    let Some(password) = &video.password else {
+        bail!("give --password, MILLRACE_PASSWORD or --token")
+    };
     let body = json!({ "identifier": video.user, "password": password });
-    let answer = http.post(base.join("/api/auth/login")?).json(&body).send().await;
-    let answer = accepted(answer.with_context(|| format!("Millrace is not running on {base}"))?).await?;
-    answer["access_token"].as_str().map(str::to_owned).context("the log-in answered no token")
+    let answer = http
+        .post(base.join("/api/auth/login")?)
+        .json(&body)
+        .send()
+        .await;
+    let answer =
+        accepted(answer.with_context(|| format!("Millrace is not running on {base}"))?).await?;
+    answer["access_token"]
+        .as_str()
+        .map(str::to_owned)
+        .context("the log-in answered no token")
 }
 
 /// The JSON of a good answer; a problem becomes its own words.
@@ -121,9 +137,16 @@ async fn accepted(answer: reqwest::Response) -> anyhow::Result<Value> {
     if status.is_success() {
         return Ok(body);
     }
-    let problem = body["detail"].as_str().or(body["title"].as_str()).unwrap_or("it gave no reason");
+    let problem = body["detail"]
+        .as_str()
+        .or(body["title"].as_str())
+        .unwrap_or("it gave no reason");
     let text = format!("{status}: {problem}");
-    if status.is_client_error() { Err(Refused(text).into()) } else { Err(anyhow!(text)) }
+    if status.is_client_error() {
+        Err(Refused(text).into())
+    } else {
+        Err(anyhow!(text))
+    }
 }
 
 /// Follows the video over one connection until it has ended.
@@ -135,24 +158,39 @@ async fn follow(
     position: &mut Position,
     screen: &mut Screen,
 ) -> anyhow::Result<View> {
-    let ticket = http.post(base.join("/api/ws/tickets")?).bearer_auth(token).send().await?;
+    let ticket = http
+        .post(base.join("/api/ws/tickets")?)
+        .bearer_auth(token)
+        .send()
+        .await?;
     let ticket = accepted(ticket).await?;
     let mut address = base.join("/api/ws")?;
-    address.set_scheme("ws").map_err(|()| anyhow!("{base} is no web address"))?;
+    address
+        .set_scheme("ws")
+        .map_err(|()| anyhow!("{base} is no web address"))?;
     let mut request = address.as_str().into_client_request()?;
-    request.headers_mut().insert("origin", base.origin().ascii_serialization().parse()?);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.context("the socket was refused")?;
+    request
+        .headers_mut()
+        .insert("origin", base.origin().ascii_serialization().parse()?);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request)
+        .await
+        .context("the socket was refused")?;
 
     let topic = format!("video:{id}");
     let mut subscribe = json!({ "type": "subscribe", "topic": topic });
     if let Some(since) = &position.0 {
         subscribe["since"] = since.clone();
     }
-    for frame in [json!({ "type": "auth", "ticket": ticket["ticket"] }), subscribe] {
+    for frame in [
+        json!({ "type": "auth", "ticket": ticket["ticket"] }),
+        subscribe,
+    ] {
         socket.send(Message::text(frame.to_string())).await?;
     }
     while let Some(message) = socket.next().await {
-        let Message::Text(text) = message? else { continue };
+        let Message::Text(text) = message? else {
+            continue;
+        };
         let frame: Value = serde_json::from_str(&text)?;
         match frame["type"].as_str() {
             Some("snapshot" | "event") => {}
@@ -167,7 +205,8 @@ async fn follow(
         if frame["data"]["type"] == "video_deleted" {
             return Err(Refused("the video was deleted".into()).into());
         }
-        let view: View = serde_json::from_value(frame["data"]["video"].clone()).context("a frame without a video")?;
+        let view: View = serde_json::from_value(frame["data"]["video"].clone())
+            .context("a frame without a video")?;
         screen.show(&view);
         if view.status != "processing" {
             return Ok(view);
@@ -191,7 +230,13 @@ impl Screen {
         let terminal = !bars.is_hidden();
         let total = bars.add(ProgressBar::new(100));
         total.set_style(style("{wide_bar:.cyan/dim} {pos:>3} %  {msg}"));
-        Self { bars, total, qualities: BTreeMap::new(), shown: None, terminal }
+        Self {
+            bars,
+            total,
+            qualities: BTreeMap::new(),
+            shown: None,
+            terminal,
+        }
     }
 
     fn show(&mut self, view: &View) {
@@ -199,22 +244,39 @@ impl Screen {
             return;
         }
         if !self.terminal {
-            println!("{:>3} % {}{}", view.progress, view.stage, if view.playable { ", playable" } else { "" });
-        } else if self.shown.as_ref().is_none_or(|shown| shown.title != view.title) {
+            println!(
+                "{:>3} % {}{}",
+                view.progress,
+                view.stage,
+                if view.playable { ", playable" } else { "" }
+            );
+        } else if self
+            .shown
+            .as_ref()
+            .is_none_or(|shown| shown.title != view.title)
+        {
             self.say(&view.title);
         }
         // The stage, and that one need not wait for the end.
-        let message = if view.playable { format!("{}, playable", view.stage) } else { view.stage.clone() };
+        let message = if view.playable {
+            format!("{}, playable", view.stage)
+        } else {
+            view.stage.clone()
+        };
         self.total.set_message(message);
-        self.total.set_position(self.total.position().max(view.progress.min(100)));
+        self.total
+            .set_position(self.total.position().max(view.progress.min(100)));
         for quality in &view.qualities {
-            let bar = self.qualities.entry(quality.name.clone()).or_insert_with(|| {
-                let bar = self.bars.add(ProgressBar::new_spinner());
-                bar.set_style(style("  {spinner} {prefix:<6} {msg}"));
-                bar.set_prefix(quality.name.clone());
-                bar.enable_steady_tick(Duration::from_millis(120));
-                bar
-            });
+            let bar = self
+                .qualities
+                .entry(quality.name.clone())
+                .or_insert_with(|| {
+                    let bar = self.bars.add(ProgressBar::new_spinner());
+                    bar.set_style(style("  {spinner} {prefix:<6} {msg}"));
+                    bar.set_prefix(quality.name.clone());
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    bar
+                });
             bar.set_message(quality.status.clone());
             if quality.status == "ready" {
                 bar.finish();
@@ -241,7 +303,10 @@ impl Screen {
             return Ok(());
         }
         self.total.abandon();
-        let reason = view.error.as_ref().map_or("no reason was given", |error| &error.message);
+        let reason = view
+            .error
+            .as_ref()
+            .map_or("no reason was given", |error| &error.message);
         bail!("{} has failed: {reason}", view.title)
     }
 }

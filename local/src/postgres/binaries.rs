@@ -34,13 +34,26 @@ impl Binaries {
     /// None is installed.
     pub fn find(named: Option<&Path>) -> Result<Self, PostgresError> {
         // Of equal versions the first counts: a package's own folder rather than a link in PATH.
-        Self::all(named).into_iter().rev().max_by_key(|found| found.version).ok_or(PostgresError::NotInstalled)
+        Self::all(named)
+            .into_iter()
+            .rev()
+            .max_by_key(|found| found.version)
+            .ok_or(PostgresError::NotInstalled)
     }
 
     /// The binaries that can open a cluster of this version.
-    pub(super) fn of_version(named: Option<&Path>, wanted: u32, folder: &Path) -> Result<Self, PostgresError> {
-        let found = Self::all(named).into_iter().find(|found| found.version == wanted);
-        found.ok_or_else(|| PostgresError::OtherVersion { folder: folder.into(), wanted })
+    pub(super) fn of_version(
+        named: Option<&Path>,
+        wanted: u32,
+        folder: &Path,
+    ) -> Result<Self, PostgresError> {
+        let found = Self::all(named)
+            .into_iter()
+            .find(|found| found.version == wanted);
+        found.ok_or_else(|| PostgresError::OtherVersion {
+            folder: folder.into(),
+            wanted,
+        })
     }
 
     /// The path of one program.
@@ -53,7 +66,12 @@ impl Binaries {
             Some(named) => vec![named.to_path_buf()],
             None => candidates(),
         };
-        let known = folders.into_iter().filter_map(|folder| Some(Self { version: version_of(&folder)?, folder }));
+        let known = folders.into_iter().filter_map(|folder| {
+            Some(Self {
+                version: version_of(&folder)?,
+                folder,
+            })
+        });
         known.filter(|found| found.version >= OLDEST).collect()
     }
 }
@@ -64,7 +82,8 @@ fn candidates() -> Vec<PathBuf> {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join("bin")));
     }
-    let path = std::env::split_paths(&millrace_config::variable("PATH").unwrap_or_default()).collect::<Vec<_>>();
+    let path = std::env::split_paths(&millrace_config::variable("PATH").unwrap_or_default())
+        .collect::<Vec<_>>();
     folders.extend(path);
     folders.retain(|folder| folder.join("postgres").is_file() && folder.join("initdb").is_file());
     folders
@@ -72,8 +91,15 @@ fn candidates() -> Vec<PathBuf> {
 
 /// The major version, from `postgres (PostgreSQL) 15.9 (Debian ...)`.
 fn version_of(folder: &Path) -> Option<u32> {
-    let answer = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    let answer = Command::new(folder.join("postgres"))
+        .arg("--version")
+        .output()
+        .ok()?;
     let answer = String::from_utf8(answer.stdout).ok()?;
     let number = answer.split(' ').nth(2)?;
-    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    number
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }

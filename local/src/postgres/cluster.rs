@@ -37,11 +37,15 @@ impl Cluster {
         if running_as_root() && account.is_none() {
             return Err(PostgresError::NoUser);
         }
-        let Place { folder, moved } = place(data_dir, "postgres", account.as_ref()).map_err(unusable(data_dir))?;
+        let Place { folder, moved } =
+            place(data_dir, "postgres", account.as_ref()).map_err(unusable(data_dir))?;
         // Whoever made the cluster owns its files and goes on running it.
         if let Some(owner) = Account::other_owner_of(&folder.join("PG_VERSION")) {
             if !running_as_root() {
-                return Err(PostgresError::OtherOwner { folder, owner: owner.name });
+                return Err(PostgresError::OtherOwner {
+                    folder,
+                    owner: owner.name,
+                });
             }
             account = Some(owner);
         }
@@ -52,11 +56,21 @@ impl Cluster {
         let log = parent.join("postgres.log");
 
         let version = fs::read_to_string(folder.join("PG_VERSION")).ok();
-        let binaries = match version.as_deref().and_then(|version| version.trim().parse().ok()) {
+        let binaries = match version
+            .as_deref()
+            .and_then(|version| version.trim().parse().ok())
+        {
             Some(version) => Binaries::of_version(bin_dir, version, &folder)?,
             None => Binaries::find(bin_dir)?,
         };
-        let cluster = Self { folder, moved, socket, log, binaries, account };
+        let cluster = Self {
+            folder,
+            moved,
+            socket,
+            log,
+            binaries,
+            account,
+        };
         if version.is_none() {
             cluster.create()?;
         }
@@ -73,7 +87,11 @@ impl Cluster {
             let mut command = Command::new(setpriv);
             command.args(["--pdeathsig", "INT"]);
             if let Some(Account { uid, gid, .. }) = &self.account {
-                command.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".into()]);
+                command.args([
+                    format!("--reuid={uid}"),
+                    format!("--regid={gid}"),
+                    "--clear-groups".into(),
+                ]);
             }
             command.arg("--").arg(program);
             command
@@ -85,9 +103,19 @@ impl Cluster {
             command
         };
         // A group of its own: Ctrl-C in a terminal reaches the whole group, and the database must be the last to end.
-        command.process_group(0).current_dir("/").stdin(Stdio::null());
+        command
+            .process_group(0)
+            .current_dir("/")
+            .stdin(Stdio::null());
         // Nothing of the caller's environment steers the private cluster.
-        for variable in ["PGDATA", "PGPORT", "PGHOST", "PGOPTIONS", "PGDATABASE", "PGUSER"] {
+        for variable in [
+            "PGDATA",
+            "PGPORT",
+            "PGHOST",
+            "PGOPTIONS",
+            "PGDATABASE",
+            "PGUSER",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -95,7 +123,10 @@ impl Cluster {
 
     /// Runs initdb beside the final folder and renames it: a kill leaves no half cluster that looks like a whole one.
     fn create(&self) -> Result<(), PostgresError> {
-        let unusable = |source| PostgresError::Folder { folder: self.folder.clone(), source };
+        let unusable = |source| PostgresError::Folder {
+            folder: self.folder.clone(),
+            source,
+        };
         let fresh = self.folder.with_extension("new");
         if fresh.exists() {
             fs::remove_dir_all(&fresh).map_err(unusable)?;
@@ -106,7 +137,11 @@ impl Cluster {
         let first = self.initdb(&fresh, &["--locale=C.UTF-8"]);
         if first.is_err() {
             private_folder(&fresh, self.account.as_ref()).map_err(unusable)?;
-            self.initdb(&fresh, &["--locale=C", "--locale-provider=icu", "--icu-locale=und"]).or(first)?;
+            self.initdb(
+                &fresh,
+                &["--locale=C", "--locale-provider=icu", "--icu-locale=und"],
+            )
+            .or(first)?;
         }
         fs::rename(&fresh, &self.folder).map_err(unusable)
     }
@@ -114,14 +149,30 @@ impl Cluster {
     fn initdb(&self, folder: &Path, locale: &[&str]) -> Result<(), PostgresError> {
         let mut command = self.command("initdb");
         command.arg("-D").arg(folder);
-        command.args(["-U", "postgres", "-E", "UTF8", "--auth=trust", "--data-checksums", "--no-instructions"]);
+        command.args([
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--auth=trust",
+            "--data-checksums",
+            "--no-instructions",
+        ]);
         let output = command.args(locale.iter().map(OsStr::new)).output();
-        let output = output.map_err(|source| PostgresError::Spawn { binary: self.binaries.program("initdb"), source })?;
+        let output = output.map_err(|source| PostgresError::Spawn {
+            binary: self.binaries.program("initdb"),
+            source,
+        })?;
         if output.status.success() {
             return Ok(());
         }
         let errors = String::from_utf8_lossy(&output.stderr);
-        let line = errors.lines().find(|line| line.contains("error:")).or(errors.lines().last());
-        Err(PostgresError::Initdb(line.unwrap_or("it said nothing").trim().into()))
+        let line = errors
+            .lines()
+            .find(|line| line.contains("error:"))
+            .or(errors.lines().last());
+        Err(PostgresError::Initdb(
+            line.unwrap_or("it said nothing").trim().into(),
+        ))
     }
 }

@@ -17,7 +17,9 @@ pub enum PostgresError {
         folder.display()
     )]
     OtherVersion { folder: PathBuf, wanted: u32 },
-    #[error("PostgreSQL cannot run as root, and there is no user `postgres` or `nobody` to run it as")]
+    #[error(
+        "PostgreSQL cannot run as root, and there is no user `postgres` or `nobody` to run it as"
+    )]
     NoUser,
     #[error("the database in {} belongs to the user {owner}: start Millrace as {owner} or as root", folder.display())]
     OtherOwner { folder: PathBuf, owner: String },

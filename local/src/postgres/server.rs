@@ -53,18 +53,34 @@ impl Postgres {
     /// # Errors
     /// One line that says what to do.
     pub async fn start(options: PostgresOptions) -> Result<Self, PostgresError> {
-        let PostgresOptions { data_dir, bin_dir, settings } = options;
-        let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&data_dir, bin_dir.as_deref()));
-        let cluster = prepared.await.map_err(|error| PostgresError::Initdb(error.to_string()))??;
+        let PostgresOptions {
+            data_dir,
+            bin_dir,
+            settings,
+        } = options;
+        let prepared =
+            tokio::task::spawn_blocking(move || Cluster::prepare(&data_dir, bin_dir.as_deref()));
+        let cluster = prepared
+            .await
+            .map_err(|error| PostgresError::Initdb(error.to_string()))??;
         await_predecessor(&cluster).await?;
 
-        let log = open_log(&cluster.log).map_err(|source| PostgresError::Folder { folder: cluster.log.clone(), source })?;
-        let command = server_command(&cluster, &settings, log)?;
-        let (pid, ended) = spawn(command).await.map_err(|source| PostgresError::Spawn {
-            binary: cluster.binaries.program("postgres"),
+        let log = open_log(&cluster.log).map_err(|source| PostgresError::Folder {
+            folder: cluster.log.clone(),
             source,
         })?;
-        let server = Self { pid, cluster, ended };
+        let command = server_command(&cluster, &settings, log)?;
+        let (pid, ended) = spawn(command)
+            .await
+            .map_err(|source| PostgresError::Spawn {
+                binary: cluster.binaries.program("postgres"),
+                source,
+            })?;
+        let server = Self {
+            pid,
+            cluster,
+            ended,
+        };
         server.await_ready().await?;
         Ok(server)
     }
@@ -82,7 +98,10 @@ impl Postgres {
     pub fn url(&self, database: &str) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("host", &self.cluster.socket.to_string_lossy());
-        format!("postgres://postgres@localhost/{database}?{}", query.finish())
+        format!(
+            "postgres://postgres@localhost/{database}?{}",
+            query.finish()
+        )
     }
 
     /// Where the data is.
@@ -106,14 +125,17 @@ impl Postgres {
     /// As PostgreSQL says.
     pub async fn create_database(&self, name: &str) -> Result<(), sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.connect_options("postgres")).await?;
-        let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(name)
-            .fetch_one(&mut connection)
-            .await?;
+        let exists: bool =
+            sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+                .bind(name)
+                .fetch_one(&mut connection)
+                .await?;
         if !exists {
             let quoted = name.replace('"', "\"\"");
             let create = format!("create database \"{quoted}\"");
-            sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(create))
+                .execute(&mut connection)
+                .await?;
         }
         connection.close().await
     }
@@ -122,14 +144,23 @@ impl Postgres {
     pub async fn ended(&self) -> String {
         let mut ended = self.ended.clone();
         let how = ended.wait_for(Option::is_some).await;
-        how.ok().and_then(|how| how.clone()).unwrap_or_else(|| "its thread ended".into())
+        how.ok()
+            .and_then(|how| how.clone())
+            .unwrap_or_else(|| "its thread ended".into())
     }
 
     /// Shuts the server down: connections are cut, everything is written, no process remains.
     pub async fn stop(self) {
-        for (signal, patience) in [(Signal::SIGINT, 30), (Signal::SIGQUIT, 10), (Signal::SIGKILL, 10)] {
+        for (signal, patience) in [
+            (Signal::SIGINT, 30),
+            (Signal::SIGQUIT, 10),
+            (Signal::SIGKILL, 10),
+        ] {
             self.signal(signal);
-            if timeout(Duration::from_secs(patience), self.ended()).await.is_ok() {
+            if timeout(Duration::from_secs(patience), self.ended())
+                .await
+                .is_ok()
+            {
                 return;
             }
             tracing::warn!("PostgreSQL did not end {patience} s after {signal}");
@@ -146,10 +177,16 @@ impl Postgres {
             if self.ended.borrow().is_some() {
                 let how = self.ended().await;
                 let reason = last_complaint(&self.cluster.log).unwrap_or(how);
-                return Err(PostgresError::Ended { reason, log: self.cluster.log.clone() });
+                return Err(PostgresError::Ended {
+                    reason,
+                    log: self.cluster.log.clone(),
+                });
             }
             if Instant::now() > deadline {
-                return Err(PostgresError::NotReady { seconds: READY_WITHIN.as_secs(), log: self.cluster.log.clone() });
+                return Err(PostgresError::NotReady {
+                    seconds: READY_WITHIN.as_secs(),
+                    log: self.cluster.log.clone(),
+                });
             }
             sleep(LOOK_EVERY).await;
         }
@@ -197,7 +234,10 @@ async fn await_predecessor(cluster: &Cluster) -> Result<(), PostgresError> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(PostgresError::AlreadyRunning { folder: cluster.folder.clone(), pid: pid.as_raw() });
+            return Err(PostgresError::AlreadyRunning {
+                folder: cluster.folder.clone(),
+                pid: pid.as_raw(),
+            });
         }
         sleep(LOOK_EVERY).await;
     }
@@ -216,11 +256,17 @@ fn serves(pid: Pid, cluster: &Path) -> bool {
             Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
         };
     }
-    let ps = Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
+    let ps = Command::new("ps")
+        .args(["-o", "comm=", "-p", &pid.to_string()])
+        .output();
     ps.is_ok_and(|ps| String::from_utf8_lossy(&ps.stdout).contains("postgres"))
 }
 
-fn server_command(cluster: &Cluster, settings: &[(String, String)], log: File) -> Result<Command, PostgresError> {
+fn server_command(
+    cluster: &Cluster,
+    settings: &[(String, String)],
+    log: File,
+) -> Result<Command, PostgresError> {
     let mut command = cluster.command("postgres");
     let socket = cluster.socket.to_string_lossy().replace('"', "\"\"");
     let ours = [
@@ -244,7 +290,10 @@ fn server_command(cluster: &Cluster, settings: &[(String, String)], log: File) -
     for (name, value) in settings {
         command.arg("-c").arg(format!("{name}={value}"));
     }
-    let errors = log.try_clone().map_err(|source| PostgresError::Folder { folder: cluster.log.clone(), source })?;
+    let errors = log.try_clone().map_err(|source| PostgresError::Folder {
+        folder: cluster.log.clone(),
+        source,
+    })?;
     command.stdout(log).stderr(errors);
     Ok(command)
 }
@@ -253,16 +302,22 @@ fn server_command(cluster: &Cluster, settings: &[(String, String)], log: File) -
 async fn spawn(mut command: Command) -> std::io::Result<(Pid, watch::Receiver<Option<String>>)> {
     let (started, start) = oneshot::channel();
     let (end, ended) = watch::channel(None);
-    thread::Builder::new().name("postgres".into()).spawn(move || {
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => return started.send(Err(error)).unwrap_or_default(),
-        };
-        let pid = i32::try_from(child.id()).map(Pid::from_raw).map_err(std::io::Error::other);
-        let _receiver_may_be_gone = started.send(pid);
-        let how = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-        end.send_replace(Some(how));
-    })?;
+    thread::Builder::new()
+        .name("postgres".into())
+        .spawn(move || {
+            let mut child = match command.spawn() {
+                Ok(child) => child,
+                Err(error) => return started.send(Err(error)).unwrap_or_default(),
+            };
+            let pid = i32::try_from(child.id())
+                .map(Pid::from_raw)
+                .map_err(std::io::Error::other);
+            let _receiver_may_be_gone = started.send(pid);
+            let how = child
+                .wait()
+                .map_or_else(|error| error.to_string(), |status| status.to_string());
+            end.send_replace(Some(how));
+        })?;
     let pid = start.await.map_err(std::io::Error::other)??;
     Ok((pid, ended))
 }
@@ -273,7 +328,11 @@ fn open_log(path: &Path) -> std::io::Result<File> {
     // Statements stand in it: for this user only.
     options.create(true).write(true).mode(0o600);
     // O_APPEND either way would keep old text in front; a large log is begun anew instead.
-    if large { options.truncate(true) } else { options.append(true) };
+    if large {
+        options.truncate(true)
+    } else {
+        options.append(true)
+    };
     options.open(path)
 }
 
@@ -281,6 +340,10 @@ fn open_log(path: &Path) -> std::io::Result<File> {
 fn last_complaint(log: &Path) -> Option<String> {
     let text = fs::read(log).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let fatal = text.lines().rev().take(50).find(|line| line.contains("FATAL:") || line.contains("PANIC:"));
+    let fatal = text
+        .lines()
+        .rev()
+        .take(50)
+        .find(|line| line.contains("FATAL:") || line.contains("PANIC:"));
     Some(fatal?.split_once(": ")?.1.trim().into())
 }

@@ -30,7 +30,10 @@ pub(super) fn socket_folder(preferred: &Path, account: Option<&Account>) -> io::
             // Everybody may create things in /tmp: take only a real folder that is ours and closed to others.
             let found = short.symlink_metadata()?;
             if !found.is_dir() || found.uid() != owner || found.permissions().mode() & 0o077 != 0 {
-                return Err(io::Error::other(format!("{} belongs to somebody else", short.display())));
+                return Err(io::Error::other(format!(
+                    "{} belongs to somebody else",
+                    short.display()
+                )));
             }
         }
         Err(error) => return Err(error),
@@ -51,7 +54,11 @@ mod tests {
         let long = temp.path().join("x".repeat(100));
         let elsewhere = socket_folder(&long, None).unwrap();
         assert!(elsewhere.as_os_str().len() < 40, "{elsewhere:?}");
-        assert_eq!(socket_folder(&long, None).unwrap(), elsewhere, "a second start takes the same");
+        assert_eq!(
+            socket_folder(&long, None).unwrap(),
+            elsewhere,
+            "a second start takes the same"
+        );
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
         socket_folder(&long, None).unwrap_err();
         fs::remove_dir(&elsewhere).unwrap();

@@ -31,7 +31,9 @@ macro_rules! expected_of {
             crc64nvme: $input.checksum_crc64nvme.take(),
             sha1: $input.checksum_sha1.take(),
             sha256: $input.checksum_sha256.take(),
-            length: $input.content_length.and_then(|length| u64::try_from(length).ok()),
+            length: $input
+                .content_length
+                .and_then(|length| u64::try_from(length).ok()),
             trailing: $trailing,
         }
     };
@@ -61,13 +63,20 @@ impl Expected {
             return Err(StoreError::BadDigest("Content-MD5"));
         }
         let trailer = |name: &str| {
-            let value = |headers: &hyper::HeaderMap| Some(headers.get(name)?.to_str().ok()?.to_owned());
-            self.trailing.as_ref().and_then(|trailing| trailing.read(value).flatten())
+            let value =
+                |headers: &hyper::HeaderMap| Some(headers.get(name)?.to_str().ok()?.to_owned());
+            self.trailing
+                .as_ref()
+                .and_then(|trailing| trailing.read(value).flatten())
         };
         let pairs = [
             ("x-amz-checksum-crc32", &self.crc32, &sums.checksum_crc32),
             ("x-amz-checksum-crc32c", &self.crc32c, &sums.checksum_crc32c),
-            ("x-amz-checksum-crc64nvme", &self.crc64nvme, &sums.checksum_crc64nvme),
+            (
+                "x-amz-checksum-crc64nvme",
+                &self.crc64nvme,
+                &sums.checksum_crc64nvme,
+            ),
             ("x-amz-checksum-sha1", &self.sha1, &sums.checksum_sha1),
             ("x-amz-checksum-sha256", &self.sha256, &sums.checksum_sha256),
         ];

@@ -63,7 +63,9 @@ impl From<StoreError> for S3Error {
             StoreError::BadDigest(_) => S3ErrorCode::BadDigest,
             StoreError::IncompleteBody(_) => S3ErrorCode::IncompleteBody,
             // A full disk is not our bug and may pass: the client is told to come back.
-            StoreError::Io(_, source) if source.kind() == io::ErrorKind::StorageFull => S3ErrorCode::ServiceUnavailable,
+            StoreError::Io(_, source) if source.kind() == io::ErrorKind::StorageFull => {
+                S3ErrorCode::ServiceUnavailable
+            }
             StoreError::Io(..) => S3ErrorCode::InternalError,
         };
         let mut answer = S3Error::with_message(code, error.to_string());

@@ -79,27 +79,52 @@ mod tests {
     use super::*;
 
     fn back(path: &Path) -> String {
-        path.iter().map(|name| from_name(Path::new(name)).unwrap()).collect()
+        path.iter()
+            .map(|name| from_name(Path::new(name)).unwrap())
+            .collect()
     }
 
     #[test]
     fn keys_survive_the_way_to_a_path_and_back() {
-        for key in ["a", "a/b", "a/", "/a", "a//b", "..", "a/./b", "A%2f+", "影片/1 2.mp4", "a+/b", "%", "a,b\u{0}c"] {
+        for key in [
+            "a",
+            "a/b",
+            "a/",
+            "/a",
+            "a//b",
+            "..",
+            "a/./b",
+            "A%2f+",
+            "影片/1 2.mp4",
+            "a+/b",
+            "%",
+            "a,b\u{0}c",
+        ] {
             let path = to_path(key).unwrap();
             assert_eq!(back(&path), key, "{path:?}");
-            assert!(path.components().all(|c| matches!(c, std::path::Component::Normal(_))), "{path:?}");
+            assert!(
+                path.components()
+                    .all(|c| matches!(c, std::path::Component::Normal(_))),
+                "{path:?}"
+            );
         }
     }
 
     #[test]
     fn different_keys_have_different_paths() {
-        let keys = ["a", "A", "a/", "a/b", "a+", "a+/b", "a%", "a%2f", "a%2fb", "a/%"];
-        let paths: std::collections::HashSet<_> = keys.iter().map(|key| to_path(key).unwrap()).collect();
+        let keys = [
+            "a", "A", "a/", "a/b", "a+", "a+/b", "a%", "a%2f", "a%2fb", "a/%",
+        ];
+        let paths: std::collections::HashSet<_> =
+            keys.iter().map(|key| to_path(key).unwrap()).collect();
         assert_eq!(paths.len(), keys.len());
     }
 
     #[test]
     fn a_segment_that_no_file_system_takes_is_refused() {
-        assert!(matches!(to_path(&"x".repeat(241)), Err(StoreError::KeyTooLong)));
+        assert!(matches!(
+            to_path(&"x".repeat(241)),
+            Err(StoreError::KeyTooLong)
+        ));
     }
 }

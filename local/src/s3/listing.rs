@@ -43,7 +43,11 @@ impl Store {
     /// One page of the keys of a bucket.
     pub(super) fn list(&self, bucket: &str, query: &Query) -> Result<Page, StoreError> {
         let folder = self.bucket(bucket)?;
-        let mut walk = Walk { query, page: Page::default(), last: None };
+        let mut walk = Walk {
+            query,
+            page: Page::default(),
+            last: None,
+        };
         if query.limit > 0 {
             let _ended = walk.folder(&folder, "").step("list objects")?;
         }
@@ -56,7 +60,9 @@ impl Walk<'_> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(folder) {
             // Deleted since its parent was read.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(ControlFlow::Continue(()));
+            }
             other => other?,
         };
         for entry in entries {
@@ -84,7 +90,11 @@ impl Walk<'_> {
     fn outside(&self, folder: &str) -> bool {
         let prefix = &self.query.prefix;
         let foreign = !folder.starts_with(prefix.as_str()) && !prefix.starts_with(folder);
-        let before = self.query.after.as_deref().is_some_and(|after| folder < after && !after.starts_with(folder));
+        let before = self
+            .query
+            .after
+            .as_deref()
+            .is_some_and(|after| folder < after && !after.starts_with(folder));
         foreign || before || self.grouped(folder)
     }
 
@@ -94,11 +104,15 @@ impl Walk<'_> {
         let delimiter = self.query.delimiter.as_deref();
         // Longer than the prefix asked for, or else an object named `a/` would hide everything below `a/`.
         let group = answered.filter(|group| group.len() > self.query.prefix.len());
-        delimiter.zip(group).is_some_and(|(delimiter, group)| group.ends_with(delimiter) && key.starts_with(group))
+        delimiter
+            .zip(group)
+            .is_some_and(|(delimiter, group)| group.ends_with(delimiter) && key.starts_with(group))
     }
 
     fn object(&mut self, path: &Path, key: String) -> io::Result<ControlFlow<()>> {
-        let Some(rest) = key.strip_prefix(&self.query.prefix) else { return Ok(ControlFlow::Continue(())) };
+        let Some(rest) = key.strip_prefix(&self.query.prefix) else {
+            return Ok(ControlFlow::Continue(()));
+        };
         if self.query.after.as_ref().is_some_and(|after| key <= *after) || self.grouped(&key) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -106,7 +120,11 @@ impl Walk<'_> {
             self.page.next = self.last.take();
             return Ok(ControlFlow::Break(()));
         }
-        let delimiter = self.query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
+        let delimiter = self
+            .query
+            .delimiter
+            .as_deref()
+            .filter(|delimiter| !delimiter.is_empty());
         if let Some((head, delimiter)) = delimiter.and_then(|d| Some((rest.split_once(d)?.0, d))) {
             let prefix = format!("{}{head}{delimiter}", self.query.prefix);
             self.last = Some(prefix.clone());

@@ -37,12 +37,23 @@ pub(super) struct Upload {
 
 impl Store {
     /// Starts an upload.
-    pub(super) fn start_upload(&self, bucket: &str, key: &str, headers: Headers) -> Result<Upload, StoreError> {
+    pub(super) fn start_upload(
+        &self,
+        bucket: &str,
+        key: &str,
+        headers: Headers,
+    ) -> Result<Upload, StoreError> {
         self.bucket(bucket)?;
         super::key::to_path(key)?;
         let id = uuid::Uuid::now_v7().simple().to_string();
         let initiated = Meta::new(String::new(), 0, Headers::default()).modified;
-        let upload = Upload { id, bucket: bucket.into(), key: key.into(), initiated, headers };
+        let upload = Upload {
+            id,
+            bucket: bucket.into(),
+            key: key.into(),
+            initiated,
+            headers,
+        };
         let write = || -> io::Result<()> {
             // Prepared aside and renamed, so that a folder in multipart/ always has its record.
             let folder = tempfile::tempdir_in(self.tmp())?;
@@ -58,7 +69,14 @@ impl Store {
     }
 
     /// Keeps a staged part, in place of an earlier one of the same number.
-    pub(super) fn put_part(&self, bucket: &str, key: &str, id: &str, number: i32, mut staged: Staged) -> Result<Meta, StoreError> {
+    pub(super) fn put_part(
+        &self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+        number: i32,
+        mut staged: Staged,
+    ) -> Result<Meta, StoreError> {
         check_number(number)?;
         let meta = Meta::new(staged.etag(), staged.size, Headers::default());
         meta.append_to(staged.file()).step("write a part")?;
@@ -66,19 +84,32 @@ impl Store {
         let _locked = self.uploads.lock(id);
         self.pending(bucket, key, id)?;
         let folder = self.upload_folder(id);
-        staged.temp.persist(self.part_path(id, number)).map_err(|failed| failed.error).step("keep a part")?;
+        staged
+            .temp
+            .persist(self.part_path(id, number))
+            .map_err(|failed| failed.error)
+            .step("keep a part")?;
         sync_folder(&folder).step("keep a part")?;
         Ok(meta)
     }
 
     /// Parts received so far, by number.
-    pub(super) fn parts(&self, bucket: &str, key: &str, id: &str) -> Result<Vec<(i32, Meta)>, StoreError> {
+    pub(super) fn parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+    ) -> Result<Vec<(i32, Meta)>, StoreError> {
         self.pending(bucket, key, id)?;
         let read = || -> io::Result<Vec<(i32, Meta)>> {
             let mut parts = Vec::new();
             for entry in fs::read_dir(self.upload_folder(id))? {
                 let entry = entry?;
-                if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                if let Some(number) = entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse().ok())
+                {
                     parts.push((number, Meta::read_from(&File::open(entry.path())?)?));
                 }
             }
@@ -89,7 +120,11 @@ impl Store {
     }
 
     /// Uploads of a bucket that are neither completed nor aborted, by key and start.
-    pub(super) fn pending_uploads(&self, bucket: &str, prefix: &str) -> Result<Vec<Upload>, StoreError> {
+    pub(super) fn pending_uploads(
+        &self,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Vec<Upload>, StoreError> {
         self.bucket(bucket)?;
         let mut uploads = Vec::new();
         for id in self.upload_ids().step("list uploads")? {
@@ -122,7 +157,11 @@ impl Store {
         let upload = self.pending(bucket, key, id)?;
         let meta = self.assemble(&upload, wanted)?;
         let temp = NamedTempFile::new_in(self.tmp()).step("create a temporary file")?;
-        let staged = Staged { temp, size: 0, md5: [0; 16] };
+        let staged = Staged {
+            temp,
+            size: 0,
+            md5: [0; 16],
+        };
         self.publish(bucket, key, staged, &meta, condition)?;
         self.mark_done(id, &meta)?;
         Ok(meta)
@@ -150,10 +189,14 @@ impl Store {
     pub(super) fn recover_uploads(&self) -> io::Result<()> {
         for id in self.upload_ids()? {
             let settle = || -> Result<(), StoreError> {
-                let Some(upload) = self.record(&id)? else { return self.discard_upload(&id) };
+                let Some(upload) = self.record(&id)? else {
+                    return self.discard_upload(&id);
+                };
                 match self.completed(&upload.bucket, &upload.key, &id) {
                     Ok(Some(meta)) => self.mark_done(&id, &meta),
-                    Ok(None) if self.upload_folder(&id).join(DONE).exists() => self.discard_upload(&id),
+                    Ok(None) if self.upload_folder(&id).join(DONE).exists() => {
+                        self.discard_upload(&id)
+                    }
                     Ok(None) => Ok(()),
                     Err(StoreError::NoSuchBucket) => self.discard_upload(&id),
                     Err(error) => Err(error),
@@ -174,8 +217,13 @@ impl Store {
     }
 
     fn upload_ids(&self) -> io::Result<Vec<String>> {
-        let names = fs::read_dir(self.multipart())?.map(|entry| Ok(entry?.file_name().into_string().ok()));
-        Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
+        let names =
+            fs::read_dir(self.multipart())?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        Ok(names
+            .collect::<io::Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     fn record(&self, id: &str) -> Result<Option<Upload>, StoreError> {
@@ -184,7 +232,10 @@ impl Store {
             return Ok(None);
         }
         match fs::read(self.upload_folder(id).join(RECORD)) {
-            Ok(json) => serde_json::from_slice(&json).map(Some).map_err(io::Error::from).step("read an upload"),
+            Ok(json) => serde_json::from_slice(&json)
+                .map(Some)
+                .map_err(io::Error::from)
+                .step("read an upload"),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::Io("read an upload", error)),
         }
@@ -193,7 +244,11 @@ impl Store {
     fn pending(&self, bucket: &str, key: &str, id: &str) -> Result<Upload, StoreError> {
         self.bucket(bucket)?;
         match self.record(id)? {
-            Some(upload) if upload.bucket == bucket && upload.key == key && !self.upload_folder(id).join(DONE).exists() => {
+            Some(upload)
+                if upload.bucket == bucket
+                    && upload.key == key
+                    && !self.upload_folder(id).join(DONE).exists() =>
+            {
                 Ok(upload)
             }
             _ => Err(StoreError::NoSuchUpload),
@@ -203,15 +258,24 @@ impl Store {
     /// The object that this upload became, if it is still there.
     fn completed(&self, bucket: &str, key: &str, id: &str) -> Result<Option<Meta>, StoreError> {
         match self.read(bucket, key) {
-            Ok((_, meta)) => Ok(Some(meta).filter(|meta| meta.assembled.as_ref().is_some_and(|a| a.upload == id))),
+            Ok((_, meta)) => {
+                Ok(Some(meta)
+                    .filter(|meta| meta.assembled.as_ref().is_some_and(|a| a.upload == id)))
+            }
             Err(StoreError::NoSuchKey) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn assemble(&self, upload: &Upload, wanted: &[(i32, Option<String>)]) -> Result<Meta, StoreError> {
+    fn assemble(
+        &self,
+        upload: &Upload,
+        wanted: &[(i32, Option<String>)],
+    ) -> Result<Meta, StoreError> {
         let Some((last, _)) = wanted.last() else {
-            return Err(StoreError::InvalidArgument("at least one part must be listed"));
+            return Err(StoreError::InvalidArgument(
+                "at least one part must be listed",
+            ));
         };
         if !wanted.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Err(StoreError::InvalidPartOrder);
@@ -220,8 +284,12 @@ impl Store {
         for (number, etag) in wanted {
             check_number(*number)?;
             let part = match File::open(self.part_path(&upload.id, *number)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::InvalidPart(*number)),
-                other => other.and_then(|file| Meta::read_from(&file)).step("read a part")?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(StoreError::InvalidPart(*number));
+                }
+                other => other
+                    .and_then(|file| Meta::read_from(&file))
+                    .step("read a part")?,
             };
             if etag.as_ref().is_some_and(|etag| *etag != part.etag) {
                 return Err(StoreError::InvalidPart(*number));
@@ -229,13 +297,20 @@ impl Store {
             if part.size < MIN_PART && number != last {
                 return Err(StoreError::PartTooSmall(*number));
             }
-            md5.update(hex::decode(&part.etag).map_err(io::Error::other).step("read a part")?);
+            md5.update(
+                hex::decode(&part.etag)
+                    .map_err(io::Error::other)
+                    .step("read a part")?,
+            );
             size += part.size;
             parts.push((*number, part.size));
         }
         let etag = format!("{}-{}", hex::encode(md5.finalize()), parts.len());
         let mut meta = Meta::new(etag, size, upload.headers.clone());
-        meta.assembled = Some(Assembled { upload: upload.id.clone(), parts });
+        meta.assembled = Some(Assembled {
+            upload: upload.id.clone(),
+            parts,
+        });
         Ok(meta)
     }
 
@@ -250,7 +325,10 @@ impl Store {
             }
             for entry in fs::read_dir(&folder)? {
                 let entry = entry?;
-                let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+                let number = entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse().ok());
                 if number.is_some_and(|number| !listed.contains(&number)) {
                     fs::remove_file(entry.path())?;
                 }

@@ -57,9 +57,17 @@ pub(super) struct Assembled {
 impl Meta {
     /// Describes an object that is being written now.
     pub(super) fn new(etag: String, size: u64, headers: Headers) -> Self {
-        let modified = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let modified = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         let modified = u64::try_from(modified.as_millis()).unwrap_or(u64::MAX);
-        Self { etag, size, modified, headers, assembled: None }
+        Self {
+            etag,
+            size,
+            modified,
+            headers,
+            assembled: None,
+        }
     }
 
     /// When the object was written.
@@ -107,7 +115,9 @@ mod tests {
     fn a_trailer_is_read_back_and_a_cut_file_is_refused() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"hello").unwrap();
-        Meta::new("e".into(), 5, Headers::default()).append_to(&mut file).unwrap();
+        Meta::new("e".into(), 5, Headers::default())
+            .append_to(&mut file)
+            .unwrap();
         let meta = Meta::read_from(&file).unwrap();
         assert_eq!((meta.etag.as_str(), meta.size), ("e", 5));
         let length = file.metadata().unwrap().len();

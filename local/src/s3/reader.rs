@@ -32,7 +32,9 @@ pub(super) enum Source {
 /// Streams the pieces one after another.
 pub(super) fn stream(pieces: VecDeque<Piece>) -> StreamingBlob {
     StreamingBlob::wrap(stream::try_unfold(pieces, |pieces| async {
-        spawn_blocking(move || next(pieces)).await.map_err(io::Error::other)?
+        spawn_blocking(move || next(pieces))
+            .await
+            .map_err(io::Error::other)?
     }))
 }
 
@@ -46,7 +48,9 @@ fn next(mut pieces: VecDeque<Piece>) -> io::Result<Option<(Bytes, VecDeque<Piece
         if let Source::Path(path) = &piece.source {
             piece.source = Source::File(File::open(path)?);
         }
-        let Source::File(file) = &piece.source else { continue };
+        let Source::File(file) = &piece.source else {
+            continue;
+        };
         let length = CHUNK.min(piece.range.end - piece.range.start);
         let mut chunk = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         file.read_exact_at(&mut chunk, piece.range.start)?;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue};
 use hyper::Method;
+use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -61,10 +61,21 @@ pub struct S3Server {
 impl S3Server {
     /// Opens the store and binds the socket.
     pub async fn bind(options: S3Options) -> Result<Self, S3ServerError> {
-        let S3Options { data_dir, addr, buckets, access_key, secret_key, cors_origins } = options;
+        let S3Options {
+            data_dir,
+            addr,
+            buckets,
+            access_key,
+            secret_key,
+            cors_origins,
+        } = options;
         let cors = cors(&cors_origins)?;
-        let listener = TcpListener::bind(addr).await.map_err(|source| S3ServerError::Listen { addr, source })?;
-        let addr = listener.local_addr().map_err(|source| S3ServerError::Listen { addr, source })?;
+        let listener = TcpListener::bind(addr)
+            .await
+            .map_err(|source| S3ServerError::Listen { addr, source })?;
+        let addr = listener
+            .local_addr()
+            .map_err(|source| S3ServerError::Listen { addr, source })?;
         let folder = data_dir.clone();
         let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &buckets)).await;
         let store = store.map_err(io::Error::other).flatten();
@@ -72,7 +83,11 @@ impl S3Server {
 
         let mut builder = S3ServiceBuilder::new(Service(Arc::new(store)));
         builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
-        Ok(Self { addr, listener, service: tower::Layer::layer(&cors, builder.build()) })
+        Ok(Self {
+            addr,
+            listener,
+            service: tower::Layer::layer(&cors, builder.build()),
+        })
     }
 
     /// Serves until `shutdown`, then lets running requests finish within 5 s.
@@ -92,23 +107,40 @@ impl S3Server {
                     }
                 },
             };
-            connections.spawn(serve(stream, self.service.clone(), shutdown.clone(), abort.clone()));
+            connections.spawn(serve(
+                stream,
+                self.service.clone(),
+                shutdown.clone(),
+                abort.clone(),
+            ));
         }
         drop(self.listener);
         connections.close();
-        if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        if tokio::time::timeout(GRACE, connections.wait())
+            .await
+            .is_err()
+        {
             abort.cancel();
             connections.wait().await;
         }
     }
 }
 
-async fn serve(stream: TcpStream, service: Cors<S3Service>, shutdown: CancellationToken, abort: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    service: Cors<S3Service>,
+    shutdown: CancellationToken,
+    abort: CancellationToken,
+) {
     // Answers are written in few large pieces: waiting to join small ones only delays.
     let _best_effort = stream.set_nodelay(true);
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
-    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30));
+    let connection =
+        server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -128,12 +160,29 @@ async fn serve(stream: TcpStream, service: Cors<S3Service>, shutdown: Cancellati
 fn cors(origins: &[String]) -> Result<CorsLayer, S3ServerError> {
     let origins: Vec<HeaderValue> = origins
         .iter()
-        .map(|origin| origin.trim_end_matches('/').parse().map_err(|_| S3ServerError::Origin(origin.clone())))
+        .map(|origin| {
+            origin
+                .trim_end_matches('/')
+                .parse()
+                .map_err(|_| S3ServerError::Origin(origin.clone()))
+        })
         .collect::<Result<_, _>>()?;
-    let exposed = [ETAG, CONTENT_RANGE, CONTENT_LENGTH, ACCEPT_RANGES, HeaderName::from_static("x-amz-request-id")];
+    let exposed = [
+        ETAG,
+        CONTENT_RANGE,
+        CONTENT_LENGTH,
+        ACCEPT_RANGES,
+        HeaderName::from_static("x-amz-request-id"),
+    ];
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::HEAD])
+        .allow_methods([
+            Method::GET,
+            Method::PUT,
+            Method::POST,
+            Method::DELETE,
+            Method::HEAD,
+        ])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
         .max_age(Duration::from_secs(3600)))

@@ -28,10 +28,19 @@ impl Service {
         call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> S3Result<T> {
         let store = Arc::clone(&self.0);
-        Ok(spawn_blocking(move || call(&store)).await.map_err(S3Error::internal_error)??)
+        Ok(spawn_blocking(move || call(&store))
+            .await
+            .map_err(S3Error::internal_error)??)
     }
 
-    async fn publish(&self, bucket: String, key: String, staged: Staged, headers: Headers, condition: WriteIf) -> S3Result<Meta> {
+    async fn publish(
+        &self,
+        bucket: String,
+        key: String,
+        staged: Staged,
+        headers: Headers,
+        condition: WriteIf,
+    ) -> S3Result<Meta> {
         self.run(move |store| {
             let meta = Meta::new(staged.etag(), staged.size, headers);
             store.publish(&bucket, &key, staged, &meta, &condition)?;
@@ -48,7 +57,9 @@ macro_rules! headers_of {
             content_type: $input.content_type,
             cache_control: $input.cache_control,
             content_disposition: $input.content_disposition,
-            content_encoding: $input.content_encoding.and_then(|encoding| without_chunking(&encoding)),
+            content_encoding: $input
+                .content_encoding
+                .and_then(|encoding| without_chunking(&encoding)),
             content_language: $input.content_language,
             user: $input.metadata.into_iter().flatten().collect(),
         }
@@ -58,13 +69,22 @@ macro_rules! headers_of {
 /// Fills what GET and HEAD answer alike.
 macro_rules! describe {
     ($output:ident, $meta:expr) => {{
-        let Meta { etag, size, headers, .. } = $meta.clone();
+        let Meta {
+            etag,
+            size,
+            headers,
+            ..
+        } = $meta.clone();
         $output {
             accept_ranges: Some("bytes".into()),
             content_length: Some(length(size)?),
             e_tag: Some(ETag::Strong(etag)),
             last_modified: Some($meta.modified_at().into()),
-            content_type: Some(headers.content_type.unwrap_or_else(|| "binary/octet-stream".into())),
+            content_type: Some(
+                headers
+                    .content_type
+                    .unwrap_or_else(|| "binary/octet-stream".into()),
+            ),
             cache_control: headers.cache_control,
             content_disposition: headers.content_disposition,
             content_encoding: headers.content_encoding,
@@ -77,47 +97,92 @@ macro_rules! describe {
 
 #[async_trait::async_trait]
 impl S3 for Service {
-    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
         let bucket = req.input.bucket;
         let location = format!("/{bucket}");
         if !self.run(move |store| store.create_bucket(&bucket)).await? {
             return Err(s3_error!(BucketAlreadyOwnedByYou));
         }
-        Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
+        Ok(S3Response::new(CreateBucketOutput {
+            location: Some(location),
+        }))
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
-        self.run(move |store| store.bucket(&req.input.bucket)).await?;
+    async fn head_bucket(
+        &self,
+        req: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.run(move |store| store.bucket(&req.input.bucket))
+            .await?;
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
 
-    async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+    async fn list_buckets(
+        &self,
+        _: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
         let names = self.run(Store::buckets).await?;
-        let buckets = names.into_iter().map(|name| Bucket { name: Some(name), ..Default::default() }).collect();
-        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
+        let buckets = names
+            .into_iter()
+            .map(|name| Bucket {
+                name: Some(name),
+                ..Default::default()
+            })
+            .collect();
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets: Some(buckets),
+            ..Default::default()
+        }))
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(
+        &self,
+        req: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
         let mut input = req.input;
         let expected = expected_of!(input, req.trailing_headers);
         let body = input.body.take();
-        let condition = WriteIf { matches: input.if_match.take(), none_match: input.if_none_match.take() };
+        let condition = WriteIf {
+            matches: input.if_match.take(),
+            none_match: input.if_none_match.take(),
+        };
         let bucket = input.bucket.clone();
         self.run(move |store| store.bucket(&bucket)).await?;
         let staged = stage(&self.0.tmp(), body, expected).await?;
-        let meta = self.publish(input.bucket, input.key, staged, headers_of!(input), condition).await?;
-        Ok(S3Response::new(PutObjectOutput { e_tag: Some(ETag::Strong(meta.etag)), ..Default::default() }))
+        let meta = self
+            .publish(
+                input.bucket,
+                input.key,
+                staged,
+                headers_of!(input),
+                condition,
+            )
+            .await?;
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: Some(ETag::Strong(meta.etag)),
+            ..Default::default()
+        }))
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(
+        &self,
+        req: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
         if input.part_number.is_some() {
-            return Err(s3_error!(NotImplemented, "partNumber is not implemented; use Range"));
+            return Err(s3_error!(
+                NotImplemented,
+                "partNumber is not implemented; use Range"
+            ));
         }
         let (bucket, key) = (input.bucket, input.key);
         let (file, meta) = self.run(move |store| store.read(&bucket, &key)).await?;
         check_read(&meta, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        if input.if_none_match.is_none() && unchanged_since(&meta, input.if_modified_since.as_ref()) {
+        if input.if_none_match.is_none() && unchanged_since(&meta, input.if_modified_since.as_ref())
+        {
             return Err(StoreError::NotModified.into());
         }
         let range = match input.range {
@@ -126,12 +191,22 @@ impl S3 for Service {
         };
         let mut output = describe!(GetObjectOutput, meta);
         output.content_length = Some(length(range.end - range.start)?);
-        output.content_range = input.range.map(|_| format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), meta.size));
+        output.content_range = input.range.map(|_| {
+            format!(
+                "bytes {}-{}/{}",
+                range.start,
+                range.end.saturating_sub(1),
+                meta.size
+            )
+        });
         output.body = Some(reader::stream(self.0.pieces(file, &meta, range)));
         Ok(S3Response::new(output))
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        req: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
         let (bucket, key) = (input.bucket, input.key);
         let (_, meta) = self.run(move |store| store.read(&bucket, &key)).await?;
@@ -139,16 +214,26 @@ impl S3 for Service {
         Ok(S3Response::new(describe!(HeadObjectOutput, meta)))
     }
 
-    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.run(move |store| store.delete(&req.input.bucket, &req.input.key)).await?;
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.run(move |store| store.delete(&req.input.bucket, &req.input.key))
+            .await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
-    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    async fn delete_objects(
+        &self,
+        req: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let DeleteObjectsInput { bucket, delete, .. } = req.input;
         let quiet = delete.quiet.unwrap_or(false);
         if delete.objects.len() > 1000 {
-            return Err(s3_error!(MalformedXML, "at most 1000 objects are deleted at once"));
+            return Err(s3_error!(
+                MalformedXML,
+                "at most 1000 objects are deleted at once"
+            ));
         }
         let output = self.run(move |store| {
             store.bucket(&bucket)?;
@@ -156,7 +241,10 @@ impl S3 for Service {
             for key in delete.objects.into_iter().map(|object| object.key) {
                 match store.delete(&bucket, &key).map_err(S3Error::from) {
                     Ok(()) if quiet => {}
-                    Ok(()) => deleted.push(DeletedObject { key: Some(key), ..Default::default() }),
+                    Ok(()) => deleted.push(DeletedObject {
+                        key: Some(key),
+                        ..Default::default()
+                    }),
                     Err(error) => errors.push(Error {
                         key: Some(key),
                         code: Some(error.code().as_str().into()),
@@ -165,32 +253,68 @@ impl S3 for Service {
                     }),
                 }
             }
-            Ok(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), ..Default::default() })
+            Ok(DeleteObjectsOutput {
+                deleted: Some(deleted),
+                errors: Some(errors),
+                ..Default::default()
+            })
         });
         Ok(S3Response::new(output.await?))
     }
 
-    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(
+        &self,
+        req: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
         let input = req.input;
-        let CopySource::Bucket { bucket: from_bucket, key: from_key, version_id: None } = input.copy_source else {
-            return Err(s3_error!(NotImplemented, "only objects of plain buckets can be copied"));
+        let CopySource::Bucket {
+            bucket: from_bucket,
+            key: from_key,
+            version_id: None,
+        } = input.copy_source
+        else {
+            return Err(s3_error!(
+                NotImplemented,
+                "only objects of plain buckets can be copied"
+            ));
         };
-        let (file, source) = self.run(move |store| store.read(&from_bucket, &from_key)).await?;
-        check_read(&source, input.copy_source_if_match.as_ref(), input.copy_source_if_none_match.as_ref())?;
-        let replace = input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-        let headers = if replace { headers_of!(input) } else { source.headers.clone() };
+        let (file, source) = self
+            .run(move |store| store.read(&from_bucket, &from_key))
+            .await?;
+        check_read(
+            &source,
+            input.copy_source_if_match.as_ref(),
+            input.copy_source_if_none_match.as_ref(),
+        )?;
+        let replace = input
+            .metadata_directive
+            .as_ref()
+            .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+        let headers = if replace {
+            headers_of!(input)
+        } else {
+            source.headers.clone()
+        };
         let body = reader::stream(self.0.pieces(file, &source, 0..source.size));
         let staged = stage(&self.0.tmp(), Some(body), Default::default()).await?;
-        let meta = self.publish(input.bucket, input.key, staged, headers, WriteIf::default()).await?;
+        let meta = self
+            .publish(input.bucket, input.key, staged, headers, WriteIf::default())
+            .await?;
         let result = CopyObjectResult {
             last_modified: Some(meta.modified_at().into()),
             e_tag: Some(ETag::Strong(meta.etag)),
             ..Default::default()
         };
-        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+        Ok(S3Response::new(CopyObjectOutput {
+            copy_object_result: Some(result),
+            ..Default::default()
+        }))
     }
 
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         let max_keys = input.max_keys.unwrap_or(PAGE).clamp(0, PAGE);
         let after = match &input.continuation_token {
@@ -217,7 +341,14 @@ impl S3 for Service {
         });
         Ok(S3Response::new(ListObjectsV2Output {
             contents: Some(contents.collect::<S3Result<_>>()?),
-            common_prefixes: Some(page.prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) }).collect()),
+            common_prefixes: Some(
+                page.prefixes
+                    .into_iter()
+                    .map(|prefix| CommonPrefix {
+                        prefix: Some(prefix),
+                    })
+                    .collect(),
+            ),
             is_truncated: Some(page.next.is_some()),
             next_continuation_token: page.next.map(hex::encode),
             continuation_token: input.continuation_token,
@@ -237,7 +368,9 @@ impl S3 for Service {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = req.input;
         let (bucket, key, headers) = (input.bucket, input.key, headers_of!(input));
-        let upload = self.run(move |store| store.start_upload(&bucket, &key, headers)).await?;
+        let upload = self
+            .run(move |store| store.start_upload(&bucket, &key, headers))
+            .await?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(upload.bucket),
             key: Some(upload.key),
@@ -246,17 +379,41 @@ impl S3 for Service {
         }))
     }
 
-    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn upload_part(
+        &self,
+        req: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
         let mut input = req.input;
         let expected = expected_of!(input, req.trailing_headers);
         let staged = stage(&self.0.tmp(), input.body.take(), expected).await?;
-        let put = move |store: &Store| store.put_part(&input.bucket, &input.key, &input.upload_id, input.part_number, staged);
+        let put = move |store: &Store| {
+            store.put_part(
+                &input.bucket,
+                &input.key,
+                &input.upload_id,
+                input.part_number,
+                staged,
+            )
+        };
         let meta = self.run(put).await?;
-        Ok(S3Response::new(UploadPartOutput { e_tag: Some(ETag::Strong(meta.etag)), ..Default::default() }))
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(ETag::Strong(meta.etag)),
+            ..Default::default()
+        }))
     }
 
-    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-        let ListPartsInput { bucket, key, upload_id, max_parts, part_number_marker, .. } = req.input;
+    async fn list_parts(
+        &self,
+        req: S3Request<ListPartsInput>,
+    ) -> S3Result<S3Response<ListPartsOutput>> {
+        let ListPartsInput {
+            bucket,
+            key,
+            upload_id,
+            max_parts,
+            part_number_marker,
+            ..
+        } = req.input;
         let (b, k, id) = (bucket.clone(), key.clone(), upload_id.clone());
         let mut parts = self.run(move |store| store.parts(&b, &k, &id)).await?;
         let max_parts = max_parts.unwrap_or(PAGE).clamp(0, PAGE);
@@ -290,9 +447,20 @@ impl S3 for Service {
         &self,
         req: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        let ListMultipartUploadsInput { bucket, prefix, delimiter, key_marker, upload_id_marker, max_uploads, .. } = req.input;
+        let ListMultipartUploadsInput {
+            bucket,
+            prefix,
+            delimiter,
+            key_marker,
+            upload_id_marker,
+            max_uploads,
+            ..
+        } = req.input;
         if delimiter.is_some() {
-            return Err(s3_error!(NotImplemented, "delimiter is not implemented for uploads"));
+            return Err(s3_error!(
+                NotImplemented,
+                "delimiter is not implemented for uploads"
+            ));
         }
         let (b, p) = (bucket.clone(), prefix.clone().unwrap_or_default());
         let mut uploads = self.run(move |store| store.pending_uploads(&b, &p)).await?;
@@ -307,7 +475,11 @@ impl S3 for Service {
         uploads.truncate(usize::try_from(max_uploads).unwrap_or_default());
         let next = uploads.last().filter(|_| truncated).cloned();
         let uploads = uploads.into_iter().map(|upload| MultipartUpload {
-            initiated: Some((std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(upload.initiated)).into()),
+            initiated: Some(
+                (std::time::SystemTime::UNIX_EPOCH
+                    + std::time::Duration::from_millis(upload.initiated))
+                .into(),
+            ),
             key: Some(upload.key),
             upload_id: Some(upload.id),
             ..Default::default()
@@ -330,18 +502,38 @@ impl S3 for Service {
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let CompleteMultipartUploadInput { bucket, key, upload_id, multipart_upload, if_match, if_none_match, .. } = req.input;
-        let parts = multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+        let CompleteMultipartUploadInput {
+            bucket,
+            key,
+            upload_id,
+            multipart_upload,
+            if_match,
+            if_none_match,
+            ..
+        } = req.input;
+        let parts = multipart_upload
+            .and_then(|upload| upload.parts)
+            .unwrap_or_default();
         let parts: Vec<_> = parts
             .into_iter()
-            .map(|part| Ok((part.part_number.ok_or_else(|| s3_error!(MalformedXML))?, part.e_tag.map(ETag::into_value))))
+            .map(|part| {
+                Ok((
+                    part.part_number.ok_or_else(|| s3_error!(MalformedXML))?,
+                    part.e_tag.map(ETag::into_value),
+                ))
+            })
             .collect::<S3Result<_>>()?;
         if parts.is_empty() {
             return Err(s3_error!(MalformedXML, "at least one part must be listed"));
         }
-        let condition = WriteIf { matches: if_match, none_match: if_none_match };
+        let condition = WriteIf {
+            matches: if_match,
+            none_match: if_none_match,
+        };
         let (b, k) = (bucket.clone(), key.clone());
-        let meta = self.run(move |store| store.complete(&b, &k, &upload_id, &parts, &condition)).await?;
+        let meta = self
+            .run(move |store| store.complete(&b, &k, &upload_id, &parts, &condition))
+            .await?;
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             location: Some(format!("/{bucket}/{key}")),
             bucket: Some(bucket),
@@ -355,13 +547,23 @@ impl S3 for Service {
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = req.input;
-        self.run(move |store| store.abort(&bucket, &key, &upload_id)).await?;
+        let AbortMultipartUploadInput {
+            bucket,
+            key,
+            upload_id,
+            ..
+        } = req.input;
+        self.run(move |store| store.abort(&bucket, &key, &upload_id))
+            .await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 }
 
-fn check_read(meta: &Meta, if_match: Option<&ETagCondition>, if_none_match: Option<&ETagCondition>) -> S3Result<()> {
+fn check_read(
+    meta: &Meta,
+    if_match: Option<&ETagCondition>,
+    if_none_match: Option<&ETagCondition>,
+) -> S3Result<()> {
     if if_match.is_some_and(|condition| !matches(condition, meta)) {
         return Err(StoreError::PreconditionFailed.into());
     }
@@ -379,12 +581,18 @@ fn unchanged_since(meta: &Meta, since: Option<&Timestamp>) -> bool {
 
 /// `aws-chunked` describes the request's body, not the object.
 fn without_chunking(encoding: &str) -> Option<String> {
-    let kept: Vec<&str> = encoding.split(',').map(str::trim).filter(|e| !e.is_empty() && *e != "aws-chunked").collect();
+    let kept: Vec<&str> = encoding
+        .split(',')
+        .map(str::trim)
+        .filter(|e| !e.is_empty() && *e != "aws-chunked")
+        .collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
 fn key_of_token(token: &str) -> S3Result<String> {
-    let bytes = hex::decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let bytes = hex::decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     bytes.ok_or_else(|| s3_error!(InvalidArgument, "the continuation token is not ours"))
 }
 

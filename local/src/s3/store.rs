@@ -53,7 +53,9 @@ impl Stripes {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
         let stripe = usize::try_from(hash % self.0.len() as u64).unwrap_or_default();
         // The mutex guards files, which are consistent after every step, so a panic elsewhere poisons nothing.
-        self.0[stripe].lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[stripe]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,7 +67,9 @@ impl Store {
         }
         let lock = File::create(root.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => io::Error::new(ErrorKind::ResourceBusy, "another process serves it"),
+            fs::TryLockError::WouldBlock => {
+                io::Error::new(ErrorKind::ResourceBusy, "another process serves it")
+            }
             fs::TryLockError::Error(error) => error,
         })?;
         let tmp = root.join("tmp");
@@ -76,7 +80,12 @@ impl Store {
         for bucket in buckets {
             fs::create_dir_all(root.join("buckets").join(bucket))?;
         }
-        let store = Self { root: root.into(), keys: Stripes::new(), uploads: Stripes::new(), _lock: lock };
+        let store = Self {
+            root: root.into(),
+            keys: Stripes::new(),
+            uploads: Stripes::new(),
+            _lock: lock,
+        };
         store.recover_uploads()?;
         Ok(store)
     }
@@ -93,13 +102,19 @@ impl Store {
     /// The folder of a bucket that exists.
     pub(super) fn bucket(&self, bucket: &str) -> Result<PathBuf, StoreError> {
         let folder = self.root.join("buckets").join(bucket);
-        if folder.is_dir() { Ok(folder) } else { Err(StoreError::NoSuchBucket) }
+        if folder.is_dir() {
+            Ok(folder)
+        } else {
+            Err(StoreError::NoSuchBucket)
+        }
     }
 
     /// Creates a bucket; answers whether it is new.
     pub(super) fn create_bucket(&self, bucket: &str) -> Result<bool, StoreError> {
         match fs::create_dir(self.root.join("buckets").join(bucket)) {
-            Ok(()) => sync_folder(&self.root.join("buckets")).step("create a bucket").map(|()| true),
+            Ok(()) => sync_folder(&self.root.join("buckets"))
+                .step("create a bucket")
+                .map(|()| true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(StoreError::Io("create a bucket", error)),
         }
@@ -110,7 +125,11 @@ impl Store {
         let read = || -> io::Result<Vec<String>> {
             let entries = fs::read_dir(self.root.join("buckets"))?;
             let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
-            let mut names: Vec<String> = names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect();
+            let mut names: Vec<String> = names
+                .collect::<io::Result<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect();
             names.sort();
             Ok(names)
         };
@@ -134,7 +153,11 @@ impl Store {
     /// The files and their ranges that hold `range` of an object.
     pub(super) fn pieces(&self, file: File, meta: &Meta, range: Range<u64>) -> VecDeque<Piece> {
         let Some(assembled) = &meta.assembled else {
-            return [Piece { source: Source::File(file), range }].into();
+            return [Piece {
+                source: Source::File(file),
+                range,
+            }]
+            .into();
         };
         let mut start = 0;
         let mut pieces = VecDeque::new();
@@ -143,7 +166,10 @@ impl Store {
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
                 let source = Source::Path(self.part_path(&assembled.upload, number));
-                pieces.push_back(Piece { source, range: from - start..to - start });
+                pieces.push_back(Piece {
+                    source,
+                    range: from - start..to - start,
+                });
             }
             start = end;
         }
@@ -172,7 +198,10 @@ impl Store {
         condition.check(previous.as_ref())?;
         rename_into(staged, &path).step("publish an object")?;
         if let Some(old) = previous.and_then(|previous| previous.assembled)
-            && meta.assembled.as_ref().is_none_or(|new| new.upload != old.upload)
+            && meta
+                .assembled
+                .as_ref()
+                .is_none_or(|new| new.upload != old.upload)
         {
             self.discard_upload(&old.upload)?;
         }
@@ -192,7 +221,10 @@ impl Store {
             Err(error) => return Err(error),
         };
         fs::remove_file(&path).step("delete an object")?;
-        let mut parents = path.ancestors().skip(1).take_while(|parent| *parent != folder);
+        let mut parents = path
+            .ancestors()
+            .skip(1)
+            .take_while(|parent| *parent != folder);
         // Folders that became empty go too; the first one that is not empty ends it.
         let kept = parents.find(|parent| fs::remove_dir(parent).is_err());
         sync_folder(kept.unwrap_or(&folder)).step("delete an object")?;
@@ -212,7 +244,9 @@ impl WriteIf {
         }
         match (&self.matches, current) {
             (Some(_), None) => Err(StoreError::NoSuchKey),
-            (Some(condition), Some(meta)) if !matches(condition, meta) => Err(StoreError::PreconditionFailed),
+            (Some(condition), Some(meta)) if !matches(condition, meta) => {
+                Err(StoreError::PreconditionFailed)
+            }
             _ => Ok(()),
         }
     }
@@ -220,7 +254,9 @@ impl WriteIf {
 
 /// Whether an object has the ETag of a condition.
 pub(super) fn matches(condition: &ETagCondition, meta: &Meta) -> bool {
-    condition.as_etag().is_none_or(|etag| etag.value() == meta.etag)
+    condition
+        .as_etag()
+        .is_none_or(|etag| etag.value() == meta.etag)
 }
 
 /// Makes a rename or a removal in `folder` survive a power cut.

@@ -35,9 +35,18 @@ struct Sink {
 }
 
 /// Reads `body` to its end into a file in `folder` and checks it against `expected`.
-pub(super) async fn stage(folder: &Path, body: Option<StreamingBlob>, expected: Expected) -> Result<Staged, StoreError> {
+pub(super) async fn stage(
+    folder: &Path,
+    body: Option<StreamingBlob>,
+    expected: Expected,
+) -> Result<Staged, StoreError> {
     let temp = NamedTempFile::new_in(folder).step("create a temporary file")?;
-    let mut sink = Sink { temp, md5: Md5::new(), sums: expected.hasher(), size: 0 };
+    let mut sink = Sink {
+        temp,
+        md5: Md5::new(),
+        sums: expected.hasher(),
+        size: 0,
+    };
     if let Some(mut body) = body {
         let (mut gathered, mut length) = (Vec::new(), 0);
         while let Some(chunk) = body.next().await {
@@ -53,7 +62,11 @@ pub(super) async fn stage(folder: &Path, body: Option<StreamingBlob>, expected: 
     }
     let md5: [u8; 16] = sink.md5.finalize().into();
     expected.verify(sink.size, &BASE64.encode(md5), &sink.sums.finalize())?;
-    Ok(Staged { temp: sink.temp, size: sink.size, md5 })
+    Ok(Staged {
+        temp: sink.temp,
+        size: sink.size,
+        md5,
+    })
 }
 
 impl Sink {
@@ -67,7 +80,11 @@ impl Sink {
             }
             Ok(self)
         });
-        written.await.map_err(io::Error::other).flatten().step("write an object")
+        written
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .step("write an object")
     }
 }
 

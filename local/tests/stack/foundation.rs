@@ -5,19 +5,31 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use millrace_local::foundation::{Foundation, FoundationError, FoundationOptions, settings_of_running};
+use millrace_local::foundation::{
+    Foundation, FoundationError, FoundationOptions, settings_of_running,
+};
 use millrace_local::ports::{Ports, local};
 use sqlx::{Connection, PgConnection};
 
 /// Ports that were free a moment ago.
 fn free_ports() -> Ports {
     let sockets = [(); 4].map(|()| TcpListener::bind(local(0)).unwrap());
-    let [web, storage, api_metrics, worker] = sockets.map(|socket| socket.local_addr().unwrap().port());
-    Ports { web, storage, api_metrics, worker }
+    let [web, storage, api_metrics, worker] =
+        sockets.map(|socket| socket.local_addr().unwrap().port());
+    Ports {
+        web,
+        storage,
+        api_metrics,
+        worker,
+    }
 }
 
 fn options(data_dir: &Path) -> FoundationOptions {
-    FoundationOptions { data_dir: data_dir.into(), ports: free_ports(), pg_bin: None }
+    FoundationOptions {
+        data_dir: data_dir.into(),
+        ports: free_ports(),
+        pg_bin: None,
+    }
 }
 
 #[tokio::test]
@@ -29,12 +41,24 @@ async fn the_settings_lead_to_what_runs_and_a_second_start_resumes() {
 
     let foundation = Foundation::start(options(data.path())).await.unwrap();
     assert!(!leftover.exists());
-    let mut db = PgConnection::connect(foundation.config.database.url.expose()).await.unwrap();
-    sqlx::raw_sql("create table kept as select 1").execute(&mut db).await.unwrap();
+    let mut db = PgConnection::connect(foundation.config.database.url.expose())
+        .await
+        .unwrap();
+    sqlx::raw_sql("create table kept as select 1")
+        .execute(&mut db)
+        .await
+        .unwrap();
     db.close().await.unwrap();
-    assert!(tokio::net::TcpStream::connect(foundation.storage).await.is_ok());
+    assert!(
+        tokio::net::TcpStream::connect(foundation.storage)
+            .await
+            .is_ok()
+    );
     let settings = settings_of_running(data.path()).unwrap();
-    assert_eq!(settings["database"]["url"].as_str(), Some(foundation.config.database.url.expose()));
+    assert_eq!(
+        settings["database"]["url"].as_str(),
+        Some(foundation.config.database.url.expose())
+    );
 
     let second = Foundation::start(options(data.path())).await.err().unwrap();
     assert!(matches!(second, FoundationError::InUse(_)), "{second}");
@@ -44,7 +68,9 @@ async fn the_settings_lead_to_what_runs_and_a_second_start_resumes() {
 
     let again = Foundation::start(options(data.path())).await.unwrap();
     assert_eq!(again.secrets.auth_signing_key, key);
-    let mut db = PgConnection::connect(again.config.database.url.expose()).await.unwrap();
+    let mut db = PgConnection::connect(again.config.database.url.expose())
+        .await
+        .unwrap();
     sqlx::raw_sql("table kept").execute(&mut db).await.unwrap();
     db.close().await.unwrap();
     again.stop().await;
@@ -54,8 +80,20 @@ async fn the_settings_lead_to_what_runs_and_a_second_start_resumes() {
 async fn a_taken_port_is_refused_before_anything_is_started() {
     let data = tempfile::tempdir().unwrap();
     let other = TcpListener::bind(local(0)).unwrap();
-    let ports = Ports { worker: other.local_addr().unwrap().port(), ..free_ports() };
-    let refused = Foundation::start(FoundationOptions { ports, ..options(data.path()) }).await.err().unwrap();
-    assert!(refused.to_string().contains("is taken by another program"), "{refused}");
+    let ports = Ports {
+        worker: other.local_addr().unwrap().port(),
+        ..free_ports()
+    };
+    let refused = Foundation::start(FoundationOptions {
+        ports,
+        ..options(data.path())
+    })
+    .await
+    .err()
+    .unwrap();
+    assert!(
+        refused.to_string().contains("is taken by another program"),
+        "{refused}"
+    );
     assert!(!data.path().join("postgres").exists());
 }

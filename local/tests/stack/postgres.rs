@@ -16,18 +16,29 @@ fn open_folder() -> tempfile::TempDir {
 }
 
 fn options(data_dir: &Path) -> PostgresOptions {
-    PostgresOptions { data_dir: data_dir.into(), bin_dir: None, settings: vec![("fsync".into(), "off".into())] }
+    PostgresOptions {
+        data_dir: data_dir.into(),
+        bin_dir: None,
+        settings: vec![("fsync".into(), "off".into())],
+    }
 }
 
 async fn one(server: &Postgres, sql: &'static str) -> String {
-    let mut connection = PgConnection::connect_with(&server.connect_options("millrace")).await.unwrap();
-    let answer = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    let mut connection = PgConnection::connect_with(&server.connect_options("millrace"))
+        .await
+        .unwrap();
+    let answer = sqlx::query_scalar(sql)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     answer
 }
 
 async fn run(server: &Postgres, sql: &'static str) {
-    let mut connection = PgConnection::connect_with(&server.connect_options("millrace")).await.unwrap();
+    let mut connection = PgConnection::connect_with(&server.connect_options("millrace"))
+        .await
+        .unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -44,15 +55,26 @@ async fn a_second_start_finds_the_data_and_a_stop_leaves_no_process() {
     server.create_database("millrace").await.unwrap();
     server.create_database("millrace").await.unwrap();
     run(&server, "create table t as select '影片' as title").await;
-    assert_eq!(one(&server, "select current_setting('server_encoding')").await, "UTF8");
-    assert_eq!(one(&server, "select current_setting('listen_addresses')").await, "");
+    assert_eq!(
+        one(&server, "select current_setting('server_encoding')").await,
+        "UTF8"
+    );
+    assert_eq!(
+        one(&server, "select current_setting('listen_addresses')").await,
+        ""
+    );
     let pid = postmaster(&server);
     server.stop().await;
-    assert_eq!(nix::sys::signal::kill(pid, None), Err(nix::errno::Errno::ESRCH));
+    assert_eq!(
+        nix::sys::signal::kill(pid, None),
+        Err(nix::errno::Errno::ESRCH)
+    );
 
     let server = Postgres::start(options(data.path())).await.unwrap();
     assert_eq!(one(&server, "select title from t").await, "影片");
-    let by_url = PgConnection::connect(&server.url("millrace")).await.unwrap();
+    let by_url = PgConnection::connect(&server.url("millrace"))
+        .await
+        .unwrap();
     by_url.close().await.unwrap();
     let mode = fs::metadata(server.folder()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -66,7 +88,11 @@ async fn a_killed_server_is_noticed_and_recovers() {
     server.create_database("millrace").await.unwrap();
     run(&server, "create table t as select 'kept' as title").await;
     nix::sys::signal::kill(postmaster(&server), nix::sys::signal::Signal::SIGKILL).unwrap();
-    assert!(server.ended().await.contains("signal"), "{}", server.ended().await);
+    assert!(
+        server.ended().await.contains("signal"),
+        "{}",
+        server.ended().await
+    );
 
     // Its pid file is left. Now the id even belongs to another program: this one.
     let file = server.folder().join("postmaster.pid");
@@ -87,7 +113,11 @@ async fn a_data_directory_that_the_user_cannot_reach_is_left_for_another_place()
     fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let server = Postgres::start(options(closed.path())).await.unwrap();
     assert!(server.moved());
-    assert!(server.folder().starts_with("/var/lib/millrace"), "{:?}", server.folder());
+    assert!(
+        server.folder().starts_with("/var/lib/millrace"),
+        "{:?}",
+        server.folder()
+    );
     let folder = server.folder().parent().unwrap().to_owned();
     server.stop().await;
     fs::remove_dir_all(folder).unwrap();
@@ -109,13 +139,21 @@ async fn a_long_data_directory_works_all_the_same() {
 #[tokio::test]
 async fn every_refusal_says_what_to_do() {
     let data = open_folder();
-    let missing = PostgresOptions { bin_dir: Some(data.path().into()), ..options(data.path()) };
+    let missing = PostgresOptions {
+        bin_dir: Some(data.path().into()),
+        ..options(data.path())
+    };
     let error = Postgres::start(missing).await.unwrap_err();
-    assert!(error.to_string().contains("apt-get install postgresql"), "{error}");
+    assert!(
+        error.to_string().contains("apt-get install postgresql"),
+        "{error}"
+    );
 
     let file = data.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Postgres::start(options(&file.join("data"))).await.unwrap_err();
+    let error = Postgres::start(options(&file.join("data")))
+        .await
+        .unwrap_err();
     assert!(matches!(error, PostgresError::Folder { .. }), "{error}");
 
     let newer = data.path().join("newer");
@@ -124,7 +162,13 @@ async fn every_refusal_says_what_to_do() {
     let error = Postgres::start(options(&newer)).await.unwrap_err();
     assert!(error.to_string().contains("PostgreSQL 99"), "{error}");
 
-    let wrong = PostgresOptions { settings: vec![("max_connections".into(), "lots".into())], ..options(data.path()) };
+    let wrong = PostgresOptions {
+        settings: vec![("max_connections".into(), "lots".into())],
+        ..options(data.path())
+    };
     let error = Postgres::start(wrong).await.unwrap_err();
-    assert!(error.to_string().contains("max_connections") && !error.to_string().contains('\n'), "{error}");
+    assert!(
+        error.to_string().contains("max_connections") && !error.to_string().contains('\n'),
+        "{error}"
+    );
 }
