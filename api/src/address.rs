@@ -11,7 +11,7 @@ use crate::app::App;
 
 /// The caller's address, for throttling: an IPv4 address, or the /64 of an IPv6 one, since a household has 2^64.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(pub String);
+pub(crate) struct Address(pub String);
 
 impl FromRequestParts<App> for Address {
     type Rejection = Infallible;

@@ -15,10 +15,10 @@ use crate::{
 
 /// The services of the process and the settings that handlers need; clones are cheap.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub(crate) struct App(Arc<Inner>);
 
 /// See [`App`].
-pub struct Inner {
+pub(crate) struct Inner {
     pub db: PgPool,
     pub storage: Storage,
     pub notifier: Notifier,
@@ -31,7 +31,7 @@ pub struct Inner {
 
 impl App {
     /// Puts them together.
-    pub fn new(inner: Inner) -> Self {
+    pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
 }
@@ -46,7 +46,7 @@ impl Deref for App {
 
 /// The settings that handlers need.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub registration: Registration,
     pub refresh_ttl: Duration,
     pub refresh_grace: Duration,
@@ -74,7 +74,7 @@ pub struct Settings {
 
 impl Settings {
     /// Those of a configuration.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let auth = &config.auth;
         let public = config.server.public_url.origin().ascii_serialization();
         Self {

@@ -13,7 +13,7 @@ use crate::problem::{FieldError, Problem};
 
 /// A JSON body. Anything wrong with it is 400, 413, 415 or 422 with the field's name.
 #[derive(Debug)]
-pub struct Body<T>(pub T);
+pub(crate) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -87,7 +87,7 @@ fn without_position(message: &str) -> String {
 
 /// The query string. Wrong values are 400.
 #[derive(Debug)]
-pub struct Params<T>(pub T);
+pub(crate) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -109,7 +109,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
 /// The `id` of a path. What is no id names nothing: 404.
 #[derive(Debug, Clone, Copy)]
-pub struct Id<T>(pub T);
+pub(crate) struct Id<T>(pub T);
 
 impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
@@ -130,13 +130,13 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
 /// Collects what is wrong with a body, so that a person sees all of it at once.
 #[derive(Debug, Default)]
-pub struct Check {
+pub(crate) struct Check {
     errors: Vec<FieldError>,
 }
 
 impl Check {
     /// A single line of `min` to `max` characters, trimmed.
-    pub fn line(&mut self, field: &str, value: &str, min: usize, max: usize) -> String {
+    pub(crate) fn line(&mut self, field: &str, value: &str, min: usize, max: usize) -> String {
         let value = value.trim();
         self.length(field, value, min, max);
         if value.chars().any(char::is_control) {
@@ -146,7 +146,7 @@ impl Check {
     }
 
     /// A text of up to `max` characters with line breaks.
-    pub fn text(&mut self, field: &str, value: &str, max: usize) -> String {
+    pub(crate) fn text(&mut self, field: &str, value: &str, max: usize) -> String {
         let value = value.trim();
         self.length(field, value, 0, max);
         if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
@@ -156,7 +156,7 @@ impl Check {
     }
 
     /// Notes `message` unless `holds`.
-    pub fn that(&mut self, field: &str, holds: bool, message: &str) {
+    pub(crate) fn that(&mut self, field: &str, holds: bool, message: &str) {
         if !holds {
             self.add(field, message);
         }
@@ -166,7 +166,7 @@ impl Check {
     ///
     /// # Errors
     /// The problem with the list.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub(crate) fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
     }
 

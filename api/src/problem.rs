@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 /// A field that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     pub field: String,
     pub message: String,
 }
@@ -23,7 +23,7 @@ pub struct FieldError {
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemBody {
+pub(crate) struct ProblemBody {
     /// Always `about:blank`: `code` says more than a link would.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
@@ -45,7 +45,7 @@ pub struct ProblemBody {
 
 /// An answer that is an error.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -56,7 +56,7 @@ pub struct Problem {
 
 impl Problem {
     /// An error of `status` with a stable `code` and a `detail` for developers.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             code,
@@ -68,37 +68,37 @@ impl Problem {
     }
 
     /// 400: the request cannot be read.
-    pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
     /// 401: nobody, or nobody any more.
-    pub fn unauthenticated(detail: &'static str) -> Self {
+    pub(crate) fn unauthenticated(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
     }
 
     /// 403
-    pub fn forbidden(detail: &'static str) -> Self {
+    pub(crate) fn forbidden(detail: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     /// 404: absent, or hidden from whoever asks.
-    pub fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
     }
 
     /// 409
-    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
     /// 422: understood, and refused by a rule.
-    pub fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
     /// 422 with what is wrong with which field.
-    pub fn validation(errors: Vec<FieldError>) -> Self {
+    pub(crate) fn validation(errors: Vec<FieldError>) -> Self {
         Self {
             errors,
             ..Self::refused("validation", "some fields are not as they must be")
@@ -106,7 +106,7 @@ impl Problem {
     }
 
     /// 429
-    pub fn throttled(wait: Duration) -> Self {
+    pub(crate) fn throttled(wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "too many attempts; wait and try again")
@@ -114,7 +114,7 @@ impl Problem {
     }
 
     /// 503: what we depend on is away or busy.
-    pub fn unavailable(source: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn unavailable(source: impl Into<anyhow::Error>) -> Self {
         Self {
             retry_after: Some(Duration::from_secs(2)),
             source: Some(source.into()),
@@ -128,7 +128,7 @@ impl Problem {
 
     /// Names the field that the problem is about.
     #[must_use]
-    pub fn at(mut self, field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, field: &str, message: impl Into<String>) -> Self {
         self.errors.push(FieldError {
             field: field.to_owned(),
             message: message.into(),
@@ -137,12 +137,14 @@ impl Problem {
     }
 
     /// The stable word.
-    pub fn code(&self) -> &'static str {
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &'static str {
         self.code
     }
 
     /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 }

@@ -90,7 +90,7 @@ async fn start(config: &Config, shutdown: &CancellationToken, late: &Cancellatio
 ///
 /// # Errors
 /// A key that is missing.
-pub fn build(
+pub(crate) fn build(
     config: &Config,
     db: sqlx::PgPool,
     listener: Listener,

@@ -10,7 +10,7 @@ use axum::{
 use crate::{app::App, problem::Problem};
 
 /// The cookie that carries the refresh token. Scripts cannot read it, and it travels to /api/auth alone.
-pub const REFRESH_COOKIE: &str = "millrace_refresh";
+pub(crate) const REFRESH_COOKIE: &str = "millrace_refresh";
 
 /// The `Set-Cookie` header that stores `token`, or with an empty token and no time, removes it.
 pub(crate) fn set_cookie(token: &str, ttl: Duration, secure: bool) -> HeaderValue {
@@ -26,7 +26,7 @@ pub(crate) fn set_cookie(token: &str, ttl: Duration, secure: bool) -> HeaderValu
 /// Proof that a request with a cookie was made by our own page (or by no page at all): otherwise another site
 /// could spend a visitor's cookie. SameSite=Strict says the same, but not for sibling subdomains.
 #[derive(Debug, Clone, Copy)]
-pub struct SameOrigin;
+pub(crate) struct SameOrigin;
 
 impl FromRequestParts<App> for SameOrigin {
     type Rejection = Problem;
@@ -42,24 +42,19 @@ impl FromRequestParts<App> for SameOrigin {
 
 /// The origins that pages of ours have.
 #[derive(Debug, Clone)]
-pub struct Origins(Vec<String>);
+pub(crate) struct Origins(Vec<String>);
 
 impl Origins {
     /// The public origin and those that were allowed besides.
-    pub fn new(public: String, others: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(public: String, others: impl IntoIterator<Item = String>) -> Self {
         let mut all = vec![public];
         all.extend(others.into_iter().map(|o| o.trim_end_matches('/').to_owned()));
         Self(all)
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
     /// Whether a request may have come from a page of ours. Programs send neither header, and hold no cookies
     /// of anybody else.
-    pub fn admit(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
         if let Some(origin) = headers.get(header::ORIGIN) {
             return origin.to_str().is_ok_and(|origin| self.0.iter().any(|o| o == origin));
         }

@@ -12,8 +12,9 @@ pub(crate) mod routes;
 mod token;
 
 #[expect(unused_imports, reason = "for the routes of the admin screens, which come next")]
-pub use caller::{Admin, Auditor, Operator};
-pub use caller::{CurrentUser, MaybeUser};
-pub use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
-pub use password::{Passwords, hash_password};
-pub use token::{Access, AccessTokens, SigningKey, TokenOptions};
+pub(crate) use caller::{Admin, Auditor, Operator};
+pub(crate) use caller::{CurrentUser, MaybeUser};
+pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
+pub(crate) use password::Passwords;
+pub use password::hash_password;
+pub(crate) use token::{Access, AccessTokens, SigningKey, TokenOptions};

@@ -28,7 +28,7 @@ const SHORTEST: usize = 8;
 /// Hashes and checks passwords. At most as many at a time as there are cores: each takes 19 MiB and a core, and
 /// more of them at once would only make everybody wait.
 #[derive(Debug, Clone)]
-pub struct Passwords {
+pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     /// What a password of nobody is compared with, so that an unknown name takes as long as a known one.
     nobody: Arc<str>,
@@ -39,7 +39,7 @@ impl Passwords {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self {
             turns: Arc::new(Semaphore::new(cores)),
@@ -51,7 +51,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 422 `weak_password` when it is too easy to guess, also from the `about` words; 503 when too many wait.
-    pub async fn hash(&self, password: String, about: Vec<String>) -> Result<String, Problem> {
+    pub(crate) async fn hash(&self, password: String, about: Vec<String>) -> Result<String, Problem> {
         let length = password.chars().count();
         if length > LONGEST {
             let message = format!("must have at most {LONGEST} characters");
@@ -77,7 +77,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 when too many wait.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
+    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
         if password.chars().count() > LONGEST {
             return Ok(false);
         }

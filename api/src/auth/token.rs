@@ -17,7 +17,7 @@ const LEEWAY: u64 = 5;
 
 /// A key and its name.
 #[derive(Clone)]
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     pub id: String,
     pub secret: String,
 }
@@ -30,7 +30,7 @@ impl std::fmt::Debug for SigningKey {
 
 /// How tokens are made and judged.
 #[derive(Debug, Clone)]
-pub struct TokenOptions {
+pub(crate) struct TokenOptions {
     pub issuer: String,
     pub audience: String,
     pub ttl: Duration,
@@ -42,14 +42,14 @@ pub struct TokenOptions {
 
 /// What a valid token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Access {
+pub(crate) struct Access {
     pub user: UserId,
     pub session: SessionId,
     pub expires_at: DateTime<Utc>,
 }
 
 /// Makes and judges access tokens.
-pub struct AccessTokens {
+pub(crate) struct AccessTokens {
     header: Header,
     encoding: EncodingKey,
     decoding: HashMap<String, DecodingKey>,
@@ -73,7 +73,7 @@ struct Claims {
 
 impl AccessTokens {
     /// Keeps the keys.
-    pub fn new(options: TokenOptions) -> Self {
+    pub(crate) fn new(options: TokenOptions) -> Self {
         let mut header = Header::new(ALGORITHM);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(options.key.id.clone());
@@ -102,7 +102,7 @@ impl AccessTokens {
     ///
     /// # Errors
     /// When the signature cannot be made.
-    pub fn issue(&self, user: UserId, session: SessionId) -> anyhow::Result<String> {
+    pub(crate) fn issue(&self, user: UserId, session: SessionId) -> anyhow::Result<String> {
         let now = Utc::now().timestamp();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -118,7 +118,7 @@ impl AccessTokens {
     }
 
     /// What `token` says, if it is ours, of this kind, in order and in time.
-    pub fn verify(&self, token: &str) -> Option<Access> {
+    pub(crate) fn verify(&self, token: &str) -> Option<Access> {
         let header = decode_header(token).ok()?;
         // A token that brings its own key, or demands what we do not know, is not one of ours.
         let plain = header.jwk.is_none()
@@ -144,7 +144,7 @@ impl AccessTokens {
     }
 
     /// How long a new token is good for.
-    pub fn ttl(&self) -> Duration {
+    pub(crate) fn ttl(&self) -> Duration {
         self.ttl
     }
 }

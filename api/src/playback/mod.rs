@@ -19,7 +19,7 @@ use millrace_domain::{
 };
 use sqlx::PgPool;
 
-pub use token::{PlaybackKey, PlaybackToken};
+pub(crate) use token::{PlaybackKey, PlaybackToken};
 
 /// How long an entitlement is believed: a video that was hidden or deleted is gone for players by then.
 const BELIEVED: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ const REMEMBERED: usize = 10_000;
 
 /// Mints and judges playback tokens; clones share what is remembered.
 #[derive(Debug, Clone)]
-pub struct Playback {
+pub(crate) struct Playback {
     key: PlaybackKey,
     private_ttl: Duration,
     entitlements: Arc<Mutex<HashMap<VideoId, (Instant, Entitlement)>>>,
@@ -36,7 +36,7 @@ pub struct Playback {
 
 impl Playback {
     /// `private_ttl` is how long the token of a private video is good for.
-    pub fn new(key: PlaybackKey, private_ttl: Duration) -> Self {
+    pub(crate) fn new(key: PlaybackKey, private_ttl: Duration) -> Self {
         Self {
             key,
             private_ttl,
@@ -45,13 +45,13 @@ impl Playback {
     }
 
     /// The master playlist of a video that can be watched, for somebody who may.
-    pub fn master_url(&self, video: &Video) -> String {
+    pub(crate) fn master_url(&self, video: &Video) -> String {
         let list = if video.status == Status::Ready { "vod" } else { "event" };
         format!("/api/hls/{}/{list}/master.m3u8", self.mint(video))
     }
 
     /// The poster of a video, for somebody who may see it.
-    pub fn poster_url(&self, video: &Video) -> String {
+    pub(crate) fn poster_url(&self, video: &Video) -> String {
         format!("/api/videos/{}/poster?t={}", video.id, self.mint(video))
     }
 

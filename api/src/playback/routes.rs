@@ -1,4 +1,5 @@
 //! The routes below /api/hls, and the poster.
+#![expect(unused_qualifications, reason = "utoipa's macros qualify the names of query structs")]
 
 use std::time::Duration;
 

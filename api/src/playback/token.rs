@@ -14,7 +14,7 @@ const MAC: usize = 32;
 
 /// What a token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlaybackToken {
+pub(crate) struct PlaybackToken {
     pub video: VideoId,
     pub generation: i32,
     /// Seconds since 1970; none for what everybody may watch.
@@ -23,7 +23,7 @@ pub struct PlaybackToken {
 
 /// The key that signs tokens.
 #[derive(Clone)]
-pub struct PlaybackKey(Hmac<Sha256>);
+pub(crate) struct PlaybackKey(Hmac<Sha256>);
 
 impl std::fmt::Debug for PlaybackKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,14 +33,14 @@ impl std::fmt::Debug for PlaybackKey {
 
 impl PlaybackKey {
     /// A key from the configured secret.
-    pub fn new(secret: &str) -> Self {
+    pub(crate) fn new(secret: &str) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(PURPOSE);
         Self(mac)
     }
 
     /// `b64url(video || generation || expiry || mac)`; the same input gives the same text.
-    pub fn mint(&self, token: PlaybackToken) -> String {
+    pub(crate) fn mint(&self, token: PlaybackToken) -> String {
         let mut bytes = [0_u8; BODY + MAC];
         bytes[..16].copy_from_slice(token.video.0.as_bytes());
         bytes[16..20].copy_from_slice(&token.generation.to_be_bytes());
@@ -51,7 +51,7 @@ impl PlaybackKey {
     }
 
     /// What `text` says if we signed it and it is not over.
-    pub fn verify(&self, text: &str, now: u64) -> Option<PlaybackToken> {
+    pub(crate) fn verify(&self, text: &str, now: u64) -> Option<PlaybackToken> {
         let bytes: [u8; BODY + MAC] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (body, mac) = bytes.split_at(BODY);
         self.0.clone().chain_update(body).verify_slice(mac).ok()?;

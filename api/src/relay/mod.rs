@@ -62,7 +62,7 @@ const SOCKETS_PER_USER: usize = 30;
 
 /// How the relay behaves.
 #[derive(Debug, Clone)]
-pub struct RelayOptions {
+pub(crate) struct RelayOptions {
     /// How often subscribed topics are compared with their rows.
     pub position_check: Duration,
     /// Topics of one socket.
@@ -71,7 +71,7 @@ pub struct RelayOptions {
 
 /// The process's relay; clones share it.
 #[derive(Clone)]
-pub struct Relay {
+pub(crate) struct Relay {
     inner: Arc<Inner>,
 }
 
@@ -104,7 +104,7 @@ struct Membership {
 
 impl Relay {
     /// Starts the relay on `listener`, which must hear [`EVENTS`] and [`TOUCHED`], until `shutdown`.
-    pub fn start(
+    pub(crate) fn start(
         db: PgPool,
         playback: Playback,
         listener: Listener,
@@ -130,13 +130,13 @@ impl Relay {
     }
 
     /// Waits until all sockets are closed, after shutdown.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
 
     /// Looks at once whether sockets outlived their sessions: after a sign-out here.
-    pub fn recheck_sessions(&self) {
+    pub(crate) fn recheck_sessions(&self) {
         self.inner.recheck.notify_one();
     }
 

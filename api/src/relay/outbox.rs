@@ -24,7 +24,7 @@ const LAGGING: usize = 64;
 
 /// Why a socket is closed by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
+pub(crate) enum Close {
     /// 1008: broke the rules of the protocol.
     Policy,
     /// 1012: this replica is going away; another one is there.
@@ -39,7 +39,7 @@ pub enum Close {
 
 impl Close {
     /// Code and reason of the closing frame.
-    pub fn frame(self) -> (u16, &'static str) {
+    pub(crate) fn frame(self) -> (u16, &'static str) {
         match self {
             Self::Policy => (1008, "too many messages"),
             Self::GoingAway => (1012, "going away"),
@@ -70,7 +70,7 @@ pub(super) enum Kind {
 
 /// The queue of one socket.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     inner: Mutex<Inner>,
     bell: Notify,
 }
@@ -109,7 +109,7 @@ impl Outbox {
     }
 
     /// Closes the socket; the first reason counts. Frames that wait are not sent any more.
-    pub fn close(&self, why: Close) {
+    pub(crate) fn close(&self, why: Close) {
         self.lock().close.get_or_insert(why);
         self.bell.notify_one();
     }

@@ -9,7 +9,7 @@ use millrace_domain::{
 
 /// A topic that can be subscribed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Topic {
+pub(crate) enum Topic {
     /// A person's own uploads and videos.
     User(UserId),
     /// One video.
@@ -27,7 +27,7 @@ impl fmt::Display for Topic {
 
 /// The name is no topic of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownTopic;
+pub(crate) struct UnknownTopic;
 
 impl FromStr for Topic {
     type Err = UnknownTopic;

@@ -1,4 +1,5 @@
 //! Look at videos, list them, change, delete, retry and cancel them.
+#![expect(unused_qualifications, reason = "utoipa's macros qualify the names of query structs")]
 
 use axum::{
     Json,
