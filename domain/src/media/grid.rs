@@ -28,6 +28,10 @@ const STANDARD: [Fps; 13] = [
 ];
 const FAST: [Fps; 2] = [Fps::new(60_000, 1001), Fps::new(60, 1)];
 
+/// A last segment of one or two frames is stretched to three. x264 times fewer frames than its reordering delay
+/// differently, so that a run that makes only this segment would need an init segment of its own.
+const SHORTEST_TAIL: i64 = 3;
+
 /// Frames a second, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fps {
@@ -87,7 +91,16 @@ impl Grid {
     /// The grid for `seconds` of picture at `fps`; at least one frame.
     pub fn new(fps: Fps, seconds: f64) -> Self {
         let gop_frames = (2.0 * fps.as_f64()).round().max(1.0) as i32;
-        let frame_count = (seconds * fps.as_f64()).round().max(1.0) as i64;
+        let exact = (seconds * fps.as_f64()).round().max(1.0) as i64;
+        let (whole, tail) = (
+            exact - exact % i64::from(2 * gop_frames),
+            exact % i64::from(2 * gop_frames),
+        );
+        let frame_count = if whole > 0 && tail > 0 {
+            whole + tail.max(SHORTEST_TAIL)
+        } else {
+            exact
+        };
         Self {
             fps,
             frame_count,
@@ -178,6 +191,13 @@ mod tests {
                 "{fps:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_tail_is_long_enough_to_be_reordered() {
+        let frames = |seconds| Grid::new(Fps::new(25, 1), seconds).frame_count;
+        assert_eq!([0.04, 0.08, 4.0].map(frames), [1, 2, 100]);
+        assert_eq!([4.04, 4.08, 4.12, 4.16].map(frames), [103, 103, 103, 104]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    error::MediaError,
+    error::{Class, MediaError},
     ffmpeg::{MAX_PIXELS, supports_codec},
 };
 
@@ -152,7 +152,14 @@ impl Probe {
 
 /// Why ffprobe refused a file, from the end of what it said.
 pub(crate) fn refusal(stderr: &str) -> MediaError {
-    let error = if stderr.contains("Format not on whitelist") {
+    let error = if stderr.contains("Permission denied") {
+        MediaError::configuration("The encoder may not read the source file.")
+    } else if stderr.contains("No such file or directory") || stderr.contains("Input/output error")
+    {
+        MediaError::transient("The source file cannot be read.")
+    } else if stderr.contains("Cannot allocate memory") {
+        MediaError::new(Class::Resource, "The machine ran out of memory.")
+    } else if stderr.contains("Format not on whitelist") {
         MediaError::input("unsupported_format", "This kind of file is not supported.")
     } else if stderr.contains("not on whitelist") {
         MediaError::input(
@@ -365,7 +372,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::media::Class;
 
     fn probe(stream: serde_json::Value) -> Result<Probe, MediaError> {
         let mut base = json!({

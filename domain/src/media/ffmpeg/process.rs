@@ -143,11 +143,9 @@ impl Launcher {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        let child = self
-            .spawner
-            .spawn(command)
-            .await
-            .map_err(|error| cannot_start(run.program, &error))?;
+        let first = PathBuf::from(command.as_std().get_program());
+        let spawned = self.spawner.spawn(command).await;
+        let child = spawned.map_err(|error| cannot_start(&first, &error))?;
         let id = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
@@ -256,6 +254,11 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
             }
             _ => MediaError::new(Class::Crash, "The encoder crashed."),
         }
+    } else if has(&["Permission denied"]) {
+        MediaError::configuration("The encoder may not read or write its files.")
+    } else if matches!(status.code(), Some(126 | 127)) {
+        // From `setpriv` and `nice`.
+        MediaError::configuration("The encoder cannot be started.")
     } else if has(&[
         "Unknown encoder",
         "No such filter",
@@ -315,4 +318,104 @@ pub(super) fn name(program: &Path) -> String {
         .unwrap_or(OsStr::new("?"))
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launcher() -> Launcher {
+        let user = nix::unistd::geteuid().is_root().then_some(MediaUser {
+            uid: 65534,
+            gid: 65534,
+        });
+        let spawner = Spawner::start().unwrap();
+        Launcher {
+            spawner,
+            user,
+            nice: 10,
+            path: std::env::var_os("PATH"),
+        }
+    }
+
+    fn shell<'a>(script: &str, patience: Duration) -> Run<'a> {
+        let args = vec!["-c".into(), script.into()];
+        Run {
+            program: Path::new("sh"),
+            args,
+            cwd: Path::new("/"),
+            patience,
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_a_stall_and_takes_the_whole_group_down() {
+        let (launcher, cancel) = (launcher(), CancellationToken::new());
+        // The grandchild holds the pipe open: only a kill of the group ends both.
+        let script = "echo frame=1; echo progress=continue; sleep 600 & sleep 600";
+        let run = shell(script, Duration::from_millis(300));
+        let begun = Instant::now();
+        let error = launcher.follow(run, &|_| {}, &cancel).await.unwrap_err();
+        assert_eq!(error, stalled());
+        assert!(begun.elapsed() >= Duration::from_millis(300));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn progress_is_reported_and_the_end_of_a_long_complaint_is_kept() {
+        let (launcher, cancel) = (launcher(), CancellationToken::new());
+        let script = "echo frame=7; echo progress=end; \
+            i=0; while [ $i -lt 2000 ]; do echo complaint $i >&2; i=$((i+1)); done; exit 3";
+        let last = std::sync::Mutex::new(0);
+        let report = |tick: Tick| *last.lock().unwrap() = tick.frame;
+        let run = shell(script, Duration::from_secs(60));
+        let ended = launcher.follow(run, &report, &cancel).await.unwrap();
+        assert_eq!(*last.lock().unwrap(), 7);
+        assert_eq!(ended.status.code(), Some(3));
+        assert_eq!(ended.stderr.len(), STDERR_TAIL);
+        assert!(ended.stderr.ends_with("complaint 1999\n"));
+    }
+
+    #[tokio::test]
+    async fn our_environment_is_not_passed_on() {
+        let run = shell("env", Duration::from_secs(60));
+        let ended = launcher()
+            .capture(run, &CancellationToken::new())
+            .await
+            .unwrap();
+        let names = String::from_utf8(ended.stdout).unwrap();
+        let own = ["PATH", "LC_ALL", "HOME", "PWD", "OLDPWD", "SHLVL", "_"];
+        for line in names.lines() {
+            let name = line.split('=').next().unwrap();
+            assert!(own.contains(&name), "{line}");
+        }
+    }
+
+    #[test]
+    fn ends_are_classified() {
+        let class = |raw, stderr| failure(ExitStatus::from_raw(raw), stderr).class;
+        assert_eq!(class(11, ""), Class::Crash);
+        assert_eq!(class(9, ""), Class::Resource);
+        assert_eq!(class(15, ""), Class::Transient);
+        assert_eq!(
+            class(
+                1 << 8,
+                "av_interleaved_write_frame(): No space left on device"
+            ),
+            Class::Resource
+        );
+        assert_eq!(
+            class(1 << 8, "Unknown encoder 'libx264'"),
+            Class::Configuration
+        );
+        assert_eq!(
+            class(127 << 8, "nice: 'ffmpeg': No such file or directory"),
+            Class::Configuration
+        );
+        assert_eq!(
+            class(1 << 8, "Invalid data found when processing input"),
+            Class::Input("undecodable")
+        );
+        assert_eq!(class(1 << 8, "something else"), Class::Transient);
+    }
 }
