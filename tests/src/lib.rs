@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The harness of the end-to-end and fault tests: the real stack, with a database per test and the real worker binary.
+
+/// Clips that ffmpeg draws, made once.
+mod clip;
+/// A database per test, copied from a template.
+mod database;
+/// Videos without the API, for tests of workers alone.
+mod direct;
+/// What ffprobe says of segments.
+pub mod media;
+/// Playlists as a player reads them.
+pub mod playlist;
+/// The machine's processes, by what /proc says.
+pub mod processes;
+/// The settings that api and workers of a test share.
+mod settings;
+/// Everything that runs for one test.
+mod stack;
+/// Waiting for what must come true, with a deadline.
+mod wait;
+/// Worker processes.
+mod worker;
+
+pub use clip::Clip;
+pub use direct::Film;
+pub use stack::{Stack, StackOptions};
+pub use wait::{until, within};
+pub use worker::Worker;

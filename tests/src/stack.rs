@@ -1,0 +1,237 @@
+//! Everything that runs for one test: a database of its own, a store, workers, and the api.
+
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+use millrace_bus::Notifier;
+use millrace_domain::storage::Storage;
+use millrace_local::s3::{S3Options, S3Server};
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use toml::Value;
+
+use crate::{Worker, database::Database, settings::Settings, until};
+
+/// Tests that encode run one at a time, so that their deadlines hold on two cores.
+static ENCODERS: Semaphore = Semaphore::const_new(1);
+
+/// How long jobs may take to go after the test has seen what it waited for.
+const QUIET_WITHIN: Duration = Duration::from_secs(30);
+
+/// What differs from the usual stack.
+#[derive(Debug, Default)]
+pub struct StackOptions {
+    settings: Settings,
+    light: bool,
+}
+
+/// The running stack. Call [`Stack::end`] at the end of the test.
+pub struct Stack {
+    pub db: PgPool,
+    pub storage: Storage,
+    pub notifier: Notifier,
+    database: Option<Database>,
+    settings: Settings,
+    folder: TempDir,
+    shutdown: CancellationToken,
+    store: JoinHandle<()>,
+    _turn: Option<SemaphorePermit<'static>>,
+}
+
+impl StackOptions {
+    /// With this setting, for the api and all workers.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.settings.set(name, value);
+        self
+    }
+
+    /// Without waiting for other tests: this one encodes next to nothing.
+    #[must_use]
+    pub fn light(self) -> Self {
+        Self { light: true, ..self }
+    }
+
+    /// Starts everything but workers.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub async fn start(self) -> Result<Stack> {
+        let turn = if self.light { None } else { Some(ENCODERS.acquire().await?) };
+        let folder = tempfile::Builder::new().prefix("millrace-e2e-").tempdir()?;
+        let work = folder.path().join("work");
+        std::fs::create_dir(&work)?;
+        for passable in [folder.path(), &work] {
+            // ffmpeg runs as another user and must get through to its own folder.
+            std::fs::set_permissions(passable, std::fs::Permissions::from_mode(0o711))?;
+        }
+        let shutdown = CancellationToken::new();
+        let database = Database::create().await?;
+        let store = bind_store(folder.path(), "127.0.0.1:0".parse()?).await?;
+        let mut settings = usual(&database.url, &work, store.addr);
+        for (section, keys) in self.settings.sections() {
+            for (key, value) in keys {
+                settings.set(&format!("{section}.{key}"), value.clone());
+            }
+        }
+        let config = settings.config()?;
+        let storage = Storage::new(&millrace_jobs::storage_options(&config));
+        let (_, direct) = millrace_jobs::database_options(&config)?;
+        let notifier = Notifier::start(direct, shutdown.clone());
+        let store = tokio::spawn(store.run(shutdown.clone()));
+        let db = database.pool.clone();
+        let database = Some(database);
+        Ok(Stack { db, storage, notifier, database, settings, folder, shutdown, store, _turn: turn })
+    }
+}
+
+impl Stack {
+    /// The usual stack, changed before it starts.
+    pub fn with() -> StackOptions {
+        StackOptions::default()
+    }
+
+    /// A stack whose workers are given up for dead after 3 s.
+    pub fn with_short_leases() -> StackOptions {
+        Self::with().set("worker.lease", "3s").set("worker.heartbeat", "500ms").set("worker.poll", "500ms")
+    }
+
+    /// The usual stack.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub async fn start() -> Result<Self> {
+        Self::with().start().await
+    }
+
+    /// Starts a worker with the usual queues.
+    ///
+    /// # Errors
+    /// That it did not come up.
+    pub async fn worker(&self, name: &str) -> Result<Worker> {
+        self.worker_with(name, &[]).await
+    }
+
+    /// Starts a worker with these settings on top, such as `("worker.queues", "media=1")`.
+    ///
+    /// # Errors
+    /// That it did not come up.
+    pub async fn worker_with(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
+        let mut all = self.settings.clone();
+        for (key, value) in settings {
+            all.set(key, *value);
+        }
+        Worker::start(&self.db, self.folder.path(), name, &all.variables(), &[]).await
+    }
+
+    /// The live jobs, a line each, for messages.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn jobs(&self) -> Result<String> {
+        let lines: Vec<String> = sqlx::query_scalar(
+            "select format('%s %s attempt=%s crashes=%s run=%s %s %s', kind, state, attempt, crash_count, run_no, args, errors)
+               from queue.job order by id",
+        )
+        .fetch_all(&self.db)
+        .await?;
+        Ok(format!("{} live jobs\n{}", lines.len(), lines.join("\n")))
+    }
+
+    /// Waits until no job is live.
+    ///
+    /// # Errors
+    /// That some stay, and which.
+    pub async fn quiet(&self) -> Result<()> {
+        let quiet = until("the queue is empty", QUIET_WITHIN, async || {
+            let live: i64 = sqlx::query_scalar("select count(*) from queue.job").fetch_one(&self.db).await?;
+            Ok((live == 0).then_some(()))
+        });
+        match quiet.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(self.jobs().await?)),
+        }
+    }
+
+    /// Checks that the queue is empty and stops everything. Workers that are still in use were the test's to stop.
+    ///
+    /// # Errors
+    /// That jobs are left.
+    pub async fn end(self) -> Result<()> {
+        self.quiet().await?;
+        self.abandon().await
+    }
+
+    /// Stops everything, whatever is in the queue.
+    ///
+    /// # Errors
+    /// That something did not stop.
+    pub async fn abandon(mut self) -> Result<()> {
+        self.shutdown.cancel();
+        (&mut self.store).await.context("the store panicked")?;
+        match self.database.take() {
+            Some(database) => database.drop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        if self.database.is_none() {
+            return;
+        }
+        // The test failed: what the processes wrote is worth reading.
+        for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let tail: Vec<&str> = text.lines().rev().take(80).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                eprintln!("--- {}\n{}", path.display(), tail.join("\n"));
+            }
+        }
+    }
+}
+
+async fn bind_store(folder: &Path, addr: SocketAddr) -> Result<S3Server> {
+    let options = S3Options {
+        data_dir: folder.join("store"),
+        addr,
+        buckets: vec!["millrace".to_owned()],
+        access_key: "e2e".to_owned(),
+        secret_key: "e2e-secret".to_owned(),
+        cors_origins: Vec::new(),
+    };
+    Ok(S3Server::bind(options).await?)
+}
+
+fn usual(database: &str, work: &Path, store: SocketAddr) -> Settings {
+    let endpoint = format!("http://{store}");
+    let mut settings = Settings::default();
+    for (name, value) in [
+        ("database.url", database),
+        ("storage.endpoint", endpoint.as_str()),
+        ("storage.public_endpoint", endpoint.as_str()),
+        ("storage.access_key", "e2e"),
+        ("storage.secret_key", "e2e-secret"),
+        ("auth.signing_key", "a signing key that is only for tests"),
+        ("playback.signing_key", "a playback key that is only for tests"),
+        // Free ones, all of them.
+        ("server.metrics_listen", "127.0.0.1:0"),
+        ("worker.health_listen", "127.0.0.1:0"),
+        ("log.filter", "info,sqlx=warn,aws=warn,hyper=warn,s3s=warn"),
+    ] {
+        settings.set(name, value);
+    }
+    settings.set("storage.path_style", true);
+    settings.set("media.work_dir", work.to_string_lossy().into_owned());
+    settings.set("database.max_connections", 10);
+    settings
+}
