@@ -1,18 +1,6 @@
 // Errors of the API (RFC 9457) as one class, so that pages can translate `code` and mark fields.
 import { isAxiosError, isCancel } from 'axios'
-
-interface FieldError {
-  field: string
-  message: string
-}
-
-interface ProblemBody {
-  status?: number
-  code?: string
-  title?: string
-  detail?: string
-  errors?: FieldError[]
-}
+import type { FieldError, ProblemBody } from './types'
 
 export class Problem extends Error {
   readonly status: number
@@ -35,7 +23,7 @@ export class Problem extends Error {
   static from(error: unknown): Problem {
     if (error instanceof Problem) return error
     if (isCancel(error)) return new Problem(0, 'aborted', 'aborted')
-    if (!isAxiosError<ProblemBody>(error)) return new Problem(0, 'internal', String(error))
+    if (!isAxiosError<Partial<ProblemBody>>(error)) return new Problem(0, 'internal', String(error))
     const answer = error.response
     if (!answer) return new Problem(0, 'network', error.message)
     const body = typeof answer.data === 'object' && answer.data !== null ? answer.data : {}

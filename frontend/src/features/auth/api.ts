@@ -1,12 +1,6 @@
 // Calls about accounts and sessions.
 import { send, sendPlain } from '@/api/client'
-import type { Session, User } from '@/api/types'
-
-export interface Registration {
-  username: string
-  email: string
-  password: string
-}
+import type { Registration, Session, User } from '@/api/types'
 
 export function register(data: Registration): Promise<User> {
   return sendPlain({ method: 'post', url: '/auth/register', data })

@@ -1,6 +1,7 @@
 // Ties the socket to the session: it is open while somebody is logged in. Pages see `up` and `stale`.
 import { reactive, readonly, watch } from 'vue'
 import { send } from '@/api/client'
+import type { SocketTicket } from '@/api/types'
 import { useSession } from '@/features/auth/session'
 import type { Delivery } from './frames'
 import { Socket, type Wire } from './socket'
@@ -14,7 +15,7 @@ let staleTimer: ReturnType<typeof setTimeout> | undefined
 const socket = new Socket({
   connect: () => new WebSocket(`${location.origin.replace(/^http/, 'ws')}/api/ws`) as Wire,
   ticket: async () => {
-    const answer = await send<{ ticket: string }>({ method: 'post', url: '/ws/tickets' })
+    const answer = await send<SocketTicket>({ method: 'post', url: '/ws/tickets' })
     return answer.ticket
   },
   onState: (up) => {

@@ -31,6 +31,8 @@ interface Topic {
 
 const PING_EVERY_MS = 25_000
 const SILENCE_MS = 12_000
+/** The server was too busy to answer for a topic. */
+const ASK_AGAIN_MS = 3000
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
 /** The right to listen is renewed this long before it ends. */
@@ -224,8 +226,15 @@ export class Socket {
       }
       return
     }
-    // The topic is not for us (or gone): asking again would only repeat the answer.
-    this.topics.delete(name)
+    if (code === 'not_found' || code === 'forbidden') {
+      // The topic is gone or not for us: asking again would only repeat the answer.
+      this.topics.delete(name)
+      return
+    }
+    setTimeout(() => {
+      const topic = this.topics.get(name)
+      if (topic && this.authed) this.ask(name, topic)
+    }, ASK_AGAIN_MS)
   }
 
   private watchSilence(): void {

@@ -1,4 +1,4 @@
-// The sentence a person reads for a problem: by its code, else what the server wrote.
+// The sentence a person reads for a problem: by its code; what the server wrote is for developers.
 import { useI18n } from 'vue-i18n'
 import type { Problem } from '@/api/problem'
 
@@ -7,6 +7,6 @@ export function useProblemText() {
   return (problem: Problem): string => {
     if (problem.code === 'throttled') return t('errors.throttled', problem.retryAfter ?? 0)
     const key = `errors.${problem.code}`
-    return te(key) ? t(key) : problem.message || t('errors.internal')
+    return te(key) ? t(key) : t(problem.status >= 500 ? 'errors.unavailable' : 'errors.internal')
   }
 }

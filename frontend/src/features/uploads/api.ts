@@ -2,29 +2,21 @@
 import axios from 'axios'
 import { send } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { PublicConfig, UploadPart, UploadTicket, Video, Visibility } from '@/api/types'
+import type { Completion, FinishedPart, PublicConfig, UploadPart, UploadParts, UploadRequest, UploadTicket, Video } from '@/api/types'
 
-export interface FinishedPart {
-  part_number: number
-  etag: string
-}
-
-export interface UploadDetails {
-  title: string
-  description: string
-  visibility: Visibility
-}
+/** What the person says about the video. */
+export type UploadDetails = Required<{ [Key in 'title' | 'description' | 'visibility']: NonNullable<Completion[Key]> }>
 
 export function getConfig(): Promise<PublicConfig> {
   return send({ url: '/config' })
 }
 
-export function startUpload(file: { filename: string; size: number; content_type: string }): Promise<UploadTicket> {
+export function startUpload(file: UploadRequest): Promise<UploadTicket> {
   return send({ method: 'post', url: '/uploads', data: file })
 }
 
 export async function signParts(id: string, part_numbers: number[]): Promise<UploadPart[]> {
-  const answer = await send<{ parts: UploadPart[] }>({ method: 'post', url: `/uploads/${id}/parts`, data: { part_numbers } })
+  const answer = await send<UploadParts>({ method: 'post', url: `/uploads/${id}/parts`, data: { part_numbers } })
   return answer.parts
 }
 
@@ -47,7 +39,8 @@ export async function putBytes(
 ): Promise<string> {
   try {
     const answer = await axios.put<unknown>(url, body, {
-      headers: { 'Content-Type': body.type || undefined, ...headers },
+      // `false` keeps axios from naming a content type of its own where none was signed.
+      headers: Object.keys(headers).length > 0 ? headers : { 'Content-Type': false },
       signal,
       timeout: 0,
       transformRequest: (data: Blob) => data,

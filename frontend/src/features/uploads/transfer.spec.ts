@@ -117,4 +117,15 @@ describe('Transfer', () => {
     expect(await new Transfer(new Blob(['abc']), ticket, ports(put), () => undefined).run(going)).toBeUndefined()
     expect(put.mock.calls[0]?.slice(0, 3)).toEqual(['one', expect.any(Blob), { 'content-type': 'video/mp4' }])
   })
+
+  it('takes a file that is there already for sent: the answer to an earlier try was lost', async () => {
+    const put = vi
+      .fn<TransferPorts['put']>()
+      .mockRejectedValueOnce(new Problem(0, 'network', 'lost'))
+      .mockRejectedValueOnce(new Problem(412, 'internal', 'precondition failed'))
+    const ticket: UploadTicket = { upload_id: 'u', method: 'single', url: 'one', headers: {} }
+    const seen: number[] = []
+    await new Transfer(new Blob(['abc']), ticket, ports(put), (sent) => seen.push(sent)).run(going)
+    expect(seen.at(-1)).toBe(3)
+  })
 })

@@ -1,7 +1,6 @@
 // Moves the bytes of one file: a single PUT, or parts, three at a time, each tried again after a fault. Knows no page.
 import { Problem } from '@/api/problem'
-import type { UploadTicket } from '@/api/types'
-import type { FinishedPart } from './api'
+import type { FinishedPart, UploadTicket } from '@/api/types'
 import { type Part, planParts } from './plan'
 
 /** How the transfer reaches the outside; the tests have one of their own. */
@@ -57,12 +56,16 @@ export class Transfer {
 
   private async single(ticket: Extract<UploadTicket, { method: 'single' }>, signal: AbortSignal): Promise<void> {
     if (this.done.has(1)) return
-    const etag = await this.persist(
-      1,
-      () => this.ports.put(ticket.url, this.file, ticket.headers, (loaded) => this.move(1, loaded), signal),
-      signal,
-    )
-    this.finish(1, etag, this.file.size)
+    const attempt = async () => {
+      try {
+        return await this.ports.put(ticket.url, this.file, ticket.headers, (loaded) => this.move(1, loaded), signal)
+      } catch (error) {
+        // Something is there already: an earlier try arrived and only its answer was lost. Completing checks it.
+        if (Problem.from(error).status === 412) return ''
+        throw error
+      }
+    }
+    this.finish(1, await this.persist(1, attempt, signal), this.file.size)
   }
 
   private async lane(missing: Part[], signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 // The upload of this tab. It belongs to the application and not to a page: walking around does not stop it.
 import { computed, reactive } from 'vue'
 import { Problem } from '@/api/problem'
-import type { Video } from '@/api/types'
+import type { FinishedPart, Video } from '@/api/types'
 import * as api from './api'
 import { contentTypeOf, RateMeter, titleFrom } from './plan'
 import { Transfer } from './transfer'
@@ -38,7 +38,7 @@ const fresh = (): UploadState => ({
 const state = reactive<UploadState>(fresh())
 let source: File | null = null
 let transfer: Transfer | null = null
-let parts: api.FinishedPart[] | undefined
+let parts: FinishedPart[] | undefined
 let abort = new AbortController()
 let meter = new RateMeter()
 let lastSample = 0

@@ -1,6 +1,6 @@
 // Calls about videos.
 import { send } from '@/api/client'
-import type { Video, VideoPage, Visibility } from '@/api/types'
+import type { Video, VideoChanges, VideoPage } from '@/api/types'
 
 export interface VideoQuery {
   query?: string
@@ -8,12 +8,6 @@ export interface VideoQuery {
   cursor?: string
   limit?: number
   owner?: 'me'
-}
-
-export interface VideoChanges {
-  title?: string
-  description?: string
-  visibility?: Visibility
 }
 
 export function listVideos(params: VideoQuery, signal?: AbortSignal): Promise<VideoPage> {
