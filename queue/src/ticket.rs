@@ -119,8 +119,13 @@ pub(crate) struct Tickets {
 }
 
 impl Tickets {
+    /// Adds a claim. An older one of the same job is lost: this process has just claimed again what was taken from it.
     pub(crate) fn insert(&self, ticket: Arc<Ticket>) {
-        self.lock().insert(ticket.id, ticket);
+        let older = self.lock().insert(ticket.id, ticket);
+        if let Some(older) = older.filter(|older| older.is_watched()) {
+            tracing::warn!(job.id = %older.id, "the lease is lost; stopping the run");
+            older.cancel(CancelReason::LeaseLost);
+        }
     }
 
     /// Forgets a claim, but not a newer one of the same job.
