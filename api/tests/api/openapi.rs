@@ -4,7 +4,7 @@ use serde_json::Value;
 
 #[test]
 fn the_committed_document_is_what_the_code_says() {
-    let committed = include_str!("../openapi.json");
+    let committed = include_str!("../../openapi.json");
     assert!(
         committed == millrace_api::document().unwrap(),
         "api/openapi.json is stale: run `cargo run -p millrace-api -- openapi > api/openapi.json`"

@@ -16,10 +16,10 @@ use sqlx::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub const PASSWORD: &str = "violet-harbour-92-kettle";
+pub(crate) const PASSWORD: &str = "violet-harbour-92-kettle";
 
 /// A running API. Dropping it without [`Stack::stop`] leaves its database behind.
-pub struct Stack {
+pub(crate) struct Stack {
     pub address: SocketAddr,
     pub db: PgPool,
     pub http: reqwest::Client,
@@ -30,19 +30,19 @@ pub struct Stack {
 }
 
 /// Somebody who is logged in.
-pub struct Person {
+pub(crate) struct Person {
     pub id: UserId,
     pub token: String,
     pub cookie: String,
 }
 
 impl Stack {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with("").await
     }
 
     /// With `settings` in TOML besides those of a test.
-    pub async fn start_with(settings: &str) -> Self {
+    pub(crate) async fn start_with(settings: &str) -> Self {
         let url = millrace_config::variable("DATABASE_URL").expect("DATABASE_URL names a server where databases may be made");
         let admin: PgConnectOptions = url.parse().unwrap();
         let database = format!("test_api_{}", uuid::Uuid::now_v7().simple());
@@ -70,7 +70,7 @@ impl Stack {
     }
 
     /// Ends the server, which must end well, and drops the database.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         tokio::time::timeout(Duration::from_secs(20), self.server).await.unwrap().unwrap().unwrap();
         self.db.close().await;
@@ -79,39 +79,39 @@ impl Stack {
         sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut conn).await.unwrap();
     }
 
-    pub fn begin_stop(&self) {
+    pub(crate) fn begin_stop(&self) {
         self.shutdown.cancel();
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.url(path))
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         answer(self.request(Method::POST, path).json(&body)).await
     }
 
-    pub async fn get_as(&self, person: &Person, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get_as(&self, person: &Person, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::GET, path).bearer_auth(&person.token)).await
     }
 
-    pub async fn post_as(&self, person: &Person, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post_as(&self, person: &Person, path: &str, body: Value) -> (StatusCode, Value) {
         answer(self.request(Method::POST, path).bearer_auth(&person.token).json(&body)).await
     }
 
     /// Registers and logs in.
-    pub async fn person(&self, name: &str) -> Person {
+    pub(crate) async fn person(&self, name: &str) -> Person {
         let body = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
         let (status, user) = self.post("/api/auth/register", body).await;
         assert_eq!(status, 201, "{user}");
         self.log_in(name).await
     }
 
-    pub async fn log_in(&self, name: &str) -> Person {
+    pub(crate) async fn log_in(&self, name: &str) -> Person {
         let body = json!({"identifier": name, "password": PASSWORD});
         let response = self.request(Method::POST, "/api/auth/login").json(&body).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -125,7 +125,7 @@ impl Stack {
     }
 
     /// A video row as an upload would make it, without a pipeline.
-    pub async fn video(&self, owner: &Person, visibility: Visibility) -> VideoId {
+    pub(crate) async fn video(&self, owner: &Person, visibility: Visibility) -> VideoId {
         let upload = UploadId::new();
         let new = NewVideo {
             id: VideoId::new(),
@@ -145,12 +145,12 @@ impl Stack {
 }
 
 /// The refresh cookie that an answer sets, as a request sends it.
-pub fn cookie_of(response: &reqwest::Response) -> String {
+pub(crate) fn cookie_of(response: &reqwest::Response) -> String {
     let header = response.headers()["set-cookie"].to_str().unwrap();
     header.split(';').next().unwrap().to_owned()
 }
 
-pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
