@@ -69,6 +69,7 @@ test.describe('with a clip', () => {
     await page.getByRole('link', { name: 'Watch now' }).click()
     await plays(page)
 
+    await page.locator('video').hover() // The controls had gone to sleep.
     await page.getByRole('button', { name: 'Quality' }).click()
     const choices = page.getByRole('menuitemradio')
     await expect.poll(() => choices.count()).toBeGreaterThanOrEqual(3) // Auto and at least two rungs.

@@ -6,7 +6,7 @@ const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
 /** `1:02:03` or `4:05`: positions and lengths on a player's clock. */
 export function clock(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return '–:––'
-  const whole = Math.max(0, Math.floor(seconds))
+  const whole = Math.max(0, Math.floor(seconds + 0.05)) // A minute of frames may sum up to 59.97 s.
   const two = (value: number) => String(value).padStart(2, '0')
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)]
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`
