@@ -1,5 +1,23 @@
 //! Journeys and faults over the real stack. Run them with `make test`, or `with_postgres -- cargo test -p millrace-tests`
 //! after `cargo build --workspace`.
 
-/// The pipeline alone: a source becomes segments.
+/// The web application in a real browser.
+mod browser;
+/// Cancel and retry.
+mod cancel;
+/// Workers that die, freeze, or are told to go.
+mod crash;
+/// Every frame on the grid.
+mod grid;
+/// The rules that the crates keep.
+mod house;
+/// An upload's way to a video that plays.
+mod journey;
+/// The pipeline without the API.
 mod pipeline;
+/// Progress as it is shown.
+mod realtime;
+/// What is refused, and how.
+mod refusal;
+/// Workers that lack something at start.
+mod startup;

@@ -27,6 +27,18 @@ impl Database {
         Ok(Self { url, pool, name })
     }
 
+    /// Swallows every notification of connections that are made from now on: they find another function under the
+    /// name.
+    pub(crate) async fn deafen(&self) -> Result<()> {
+        let mut connection = PgConnection::connect(&self.url).await?;
+        let swallow = "create schema shadow;
+             create function shadow.pg_notify(text, text) returns void language sql as 'select'";
+        run(&mut connection, swallow.to_owned()).await?;
+        run(&mut connection, format!("alter database {} set search_path = shadow, public, pg_catalog", self.name)).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     /// Drops it, whoever is still connected.
     pub(crate) async fn drop(self) -> Result<()> {
         self.pool.close().await;

@@ -8,12 +8,18 @@ mod database;
 mod direct;
 /// What ffprobe says of segments.
 pub mod media;
+/// Somebody with an account.
+pub mod person;
+/// Watching by HTTP.
+mod player;
 /// Playlists as a player reads them.
 pub mod playlist;
 /// The machine's processes, by what /proc says.
 pub mod processes;
 /// The settings that api and workers of a test share.
 mod settings;
+/// The relay's clients.
+pub mod socket;
 /// Everything that runs for one test.
 mod stack;
 /// Waiting for what must come true, with a deadline.
@@ -23,6 +29,9 @@ mod worker;
 
 pub use clip::Clip;
 pub use direct::Film;
+pub use person::Person;
+pub use player::{Player, Rendition};
+pub use socket::{Memory, Socket};
 pub use stack::{Stack, StackOptions};
 pub use wait::{until, within};
-pub use worker::Worker;
+pub use worker::{Exit, Worker};

@@ -9,17 +9,20 @@ use millrace_local::s3::{S3Options, S3Server};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::{
+    net::TcpListener,
     sync::{Semaphore, SemaphorePermit},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use toml::Value;
 
-use crate::{Worker, database::Database, settings::Settings, until};
+use crate::{Exit, Person, Worker, database::Database, settings::Settings, until};
 
 /// Tests that encode run one at a time, so that their deadlines hold on two cores.
 static ENCODERS: Semaphore = Semaphore::const_new(1);
 
+/// How long the API may take to start.
+const API_WITHIN: Duration = Duration::from_secs(20);
 /// How long jobs may take to go after the test has seen what it waited for.
 const QUIET_WITHIN: Duration = Duration::from_secs(30);
 
@@ -28,6 +31,7 @@ const QUIET_WITHIN: Duration = Duration::from_secs(30);
 pub struct StackOptions {
     settings: Settings,
     light: bool,
+    deaf: bool,
 }
 
 /// The running stack. Call [`Stack::end`] at the end of the test.
@@ -40,6 +44,9 @@ pub struct Stack {
     folder: TempDir,
     shutdown: CancellationToken,
     store: JoinHandle<()>,
+    api: JoinHandle<Result<()>>,
+    address: String,
+    store_address: String,
     _turn: Option<SemaphorePermit<'static>>,
 }
 
@@ -57,6 +64,12 @@ impl StackOptions {
         Self { light: true, ..self }
     }
 
+    /// With a database in which no notification ever arrives.
+    #[must_use]
+    pub fn deaf(self) -> Self {
+        Self { deaf: true, ..self }
+    }
+
     /// Starts everything but workers.
     ///
     /// # Errors
@@ -72,8 +85,15 @@ impl StackOptions {
         }
         let shutdown = CancellationToken::new();
         let database = Database::create().await?;
-        let store = bind_store(folder.path(), "127.0.0.1:0".parse()?).await?;
+        if self.deaf {
+            database.deafen().await?;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let store = bind_store(folder.path(), &address).await?;
         let mut settings = usual(&database.url, &work, store.addr);
+        settings.set("server.listen", listener.local_addr()?.to_string());
+        settings.set("server.public_url", address.clone());
         for (section, keys) in self.settings.sections() {
             for (key, value) in keys {
                 settings.set(&format!("{section}.{key}"), value.clone());
@@ -83,10 +103,22 @@ impl StackOptions {
         let storage = Storage::new(&millrace_jobs::storage_options(&config));
         let (_, direct) = millrace_jobs::database_options(&config)?;
         let notifier = Notifier::start(direct, shutdown.clone());
+        let store_address = store.addr.to_string();
         let store = tokio::spawn(store.run(shutdown.clone()));
+        let api = tokio::spawn(millrace_api::run(config, listener, shutdown.clone()));
         let db = database.pool.clone();
         let database = Some(database);
-        Ok(Stack { db, storage, notifier, database, settings, folder, shutdown, store, _turn: turn })
+        let _turn = turn;
+        let stack =
+            Stack { db, storage, notifier, database, settings, folder, shutdown, store, api, address, store_address, _turn };
+        // The listener takes connections already; the first answer says that the API runs.
+        let health = Person::stranger(&stack)?;
+        until("the API answers", API_WITHIN, async || {
+            anyhow::ensure!(!stack.api.is_finished(), "the API ended at once");
+            Ok(health.get("/health").await.ok().filter(|answer| answer.status == 200))
+        })
+        .await?;
+        Ok(stack)
     }
 }
 
@@ -109,6 +141,45 @@ impl Stack {
         Self::with().start().await
     }
 
+    /// Where the API is: `http://127.0.0.1:` and its port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where the store is: host and port.
+    pub fn store_address(&self) -> &str {
+        &self.store_address
+    }
+
+    /// A folder that goes with the stack.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a worker with these settings on top, and nothing else, to its end.
+    ///
+    /// # Errors
+    /// That it cannot be started, or does not end within `deadline`.
+    pub async fn worker_that_ends(&self, settings: &[(&str, &str)], deadline: Duration) -> Result<Exit> {
+        Exit::of(&self.variables(settings), deadline).await
+    }
+
+    /// Starts a worker that may have to wait before it is at work.
+    ///
+    /// # Errors
+    /// That it cannot be started.
+    pub fn worker_that_waits(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
+        Worker::spawn(self.folder.path(), name, &self.variables(settings))
+    }
+
+    fn variables(&self, settings: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut all = self.settings.clone();
+        for (key, value) in settings {
+            all.set(key, *value);
+        }
+        all.variables()
+    }
+
     /// Starts a worker with the usual queues.
     ///
     /// # Errors
@@ -122,11 +193,9 @@ impl Stack {
     /// # Errors
     /// That it did not come up.
     pub async fn worker_with(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
-        let mut all = self.settings.clone();
-        for (key, value) in settings {
-            all.set(key, *value);
-        }
-        Worker::start(&self.db, self.folder.path(), name, &all.variables(), &[]).await
+        let mut worker = Worker::spawn(self.folder.path(), name, &self.variables(settings))?;
+        worker.at_work(&self.db, Duration::from_secs(20)).await?;
+        Ok(worker)
     }
 
     /// The live jobs, a line each, for messages.
@@ -173,6 +242,7 @@ impl Stack {
     /// That something did not stop.
     pub async fn abandon(mut self) -> Result<()> {
         self.shutdown.cancel();
+        (&mut self.api).await.context("the API panicked")?.context("the API failed")?;
         (&mut self.store).await.context("the store panicked")?;
         match self.database.take() {
             Some(database) => database.drop().await,
@@ -200,14 +270,14 @@ impl Drop for Stack {
     }
 }
 
-async fn bind_store(folder: &Path, addr: SocketAddr) -> Result<S3Server> {
+async fn bind_store(folder: &Path, origin: &str) -> Result<S3Server> {
     let options = S3Options {
         data_dir: folder.join("store"),
-        addr,
+        addr: "127.0.0.1:0".parse()?,
         buckets: vec!["millrace".to_owned()],
         access_key: "e2e".to_owned(),
         secret_key: "e2e-secret".to_owned(),
-        cors_origins: Vec::new(),
+        cors_origins: vec![origin.to_owned()],
     };
     Ok(S3Server::bind(options).await?)
 }
@@ -230,6 +300,10 @@ fn usual(database: &str, work: &Path, store: SocketAddr) -> Settings {
     ] {
         settings.set(name, value);
     }
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("frontend").join("dist");
+    settings.set("web.dir", web.to_string_lossy().into_owned());
+    // All of a test's people come from one address.
+    settings.set("auth.login_burst", 1000);
     settings.set("storage.path_style", true);
     settings.set("media.work_dir", work.to_string_lossy().into_owned());
     settings.set("database.max_connections", 10);

@@ -16,7 +16,7 @@ use nix::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::until;
+use crate::{until, within};
 
 /// A worker process. Dropped, it is killed with its process group.
 pub struct Worker {
@@ -27,33 +27,53 @@ pub struct Worker {
     log: PathBuf,
 }
 
+/// How a worker that did not stay ended.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    pub code: Option<i32>,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl Exit {
+    pub(crate) async fn of(variables: &[(String, String)], deadline: Duration) -> Result<Self> {
+        let mut command = command(variables)?;
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+        let output = within("the worker ends", deadline, output).await??;
+        Ok(Self { code: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+}
+
 impl Worker {
-    /// Starts one and waits until it has told the database of itself.
-    pub(crate) async fn start(
-        db: &PgPool,
-        folder: &Path,
-        name: &str,
-        variables: &[(String, String)],
-        arguments: &[&str],
-    ) -> Result<Self> {
+    /// Starts one.
+    pub(crate) fn spawn(folder: &Path, name: &str, variables: &[(String, String)]) -> Result<Self> {
         // A name per start, so that the row in the database is this process's.
         let name = format!("{name}-{}", &Uuid::now_v7().simple().to_string()[20..]);
         let log = folder.join(format!("{name}.log"));
         let mut command = command(variables)?;
-        command.args(arguments).env("MILLRACE__WORKER__NAME", &name);
+        command.env("MILLRACE__WORKER__NAME", &name);
         let file = File::create(&log)?;
         command.stderr(file.try_clone()?).stdout(file);
         let child = command.spawn().context("millrace-worker cannot be started")?;
-        let mut worker = Self { name, id: Uuid::nil(), child, log };
-        worker.id = until("the worker is known to the database", Duration::from_secs(20), async || {
-            if let Some(status) = worker.child.try_wait()? {
-                anyhow::bail!("the worker ended: {status}\n{}", worker.log());
+        Ok(Self { name, id: Uuid::nil(), child, log })
+    }
+
+    /// Waits until it has told the database of itself.
+    ///
+    /// # Errors
+    /// That it ended, or did not within `deadline`.
+    pub async fn at_work(&mut self, db: &PgPool, deadline: Duration) -> Result<()> {
+        let Self { name, child, log, .. } = self;
+        self.id = until("the worker is known to the database", deadline, async || {
+            if let Some(status) = child.try_wait()? {
+                anyhow::bail!("the worker ended: {status}\n{}", std::fs::read_to_string(&*log)?);
             }
             let id = sqlx::query_scalar("select id from queue.worker where name = $1");
-            Ok(id.bind(&worker.name).fetch_optional(db).await?)
+            Ok(id.bind(&*name).fetch_optional(db).await?)
         })
         .await?;
-        Ok(worker)
+        Ok(())
     }
 
     /// Its process id.
