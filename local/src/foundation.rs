@@ -227,7 +227,12 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
         ),
         (
             "worker",
-            vec![("health_listen", local(ports.worker).to_string())],
+            vec![
+                ("health_listen", local(ports.worker).to_string()),
+                // Who presses Ctrl-C waits for it. What is not done by then is given back at no charge, and its
+                // closed segments are kept.
+                ("drain_timeout", "3s".to_owned()),
+            ],
         ),
         ("database", vec![("url", postgres.url(DATABASE))]),
         (

@@ -73,7 +73,8 @@ async fn version(program: &Path) -> anyhow::Result<String> {
         .to_owned())
 }
 
-async fn ffmpeg(config: &Config) -> anyhow::Result<String> {
+/// The version of an ffmpeg that can do what is asked of it.
+pub(super) async fn ffmpeg(config: &Config) -> anyhow::Result<String> {
     let found = version(&config.media.ffmpeg).await?;
     let encoders = Command::new(&config.media.ffmpeg)
         .args(["-hide_banner", "-encoders"])

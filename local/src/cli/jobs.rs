@@ -68,7 +68,7 @@ pub(super) async fn run(config: &Config, jobs: Jobs) -> anyhow::Result<()> {
                 CancelState::NotLive => bail!("{id} is not a live job"),
                 CancelState::Cancelled => println!("{id} is cancelled."),
                 CancelState::Requested => {
-                    println!("{id} is running; its worker has been asked to stop it.")
+                    println!("{id} is running; its worker has been asked to stop it.");
                 }
             }
             left_to_the_poll(answer.wake);

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::stop;
+use super::{check, stop};
 
 /// Starts everything, says where it is, and stops it all in order when told to.
 pub(super) async fn run(
@@ -106,8 +106,12 @@ fn unexpected(
     }
 }
 
-/// The schema, and the accounts to begin with.
+/// ffmpeg, the schema, and the accounts to begin with.
 async fn prepare(foundation: &Foundation) -> anyhow::Result<()> {
+    // Before anything is announced: the worker would only find out a second later.
+    check::ffmpeg(&foundation.config)
+        .await
+        .context("ffmpeg (`make up` installs it)")?;
     let (options, _) = millrace_jobs::database_options(&foundation.config)
         .context("database.url is not an address")?;
     let pool = PgPoolOptions::new()

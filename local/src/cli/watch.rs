@@ -71,7 +71,11 @@ struct Quality {
 
 /// Where the last connection ended, to resume from.
 #[derive(Debug, Clone, Default)]
-struct Position(Option<Value>);
+struct Position {
+    since: Option<Value>,
+    /// Connections that brought nothing, since the last that did.
+    tries: u32,
+}
 
 /// Follows what was asked for.
 pub(super) async fn run(config: &Config, watch: Watch) -> anyhow::Result<()> {
@@ -88,17 +92,24 @@ pub(super) async fn run(config: &Config, watch: Watch) -> anyhow::Result<()> {
         .no_proxy()
         .timeout(Duration::from_secs(15))
         .build()?;
-    let token = log_in(&http, &base, &video).await?;
     let mut screen = Screen::new();
-    let (mut position, mut tries) = (Position::default(), 0);
+    let mut position = Position::default();
     loop {
-        match follow(&http, &base, &token, id, &mut position, &mut screen).await {
+        let followed = async {
+            // Anew for every connection: the last one may have ended because its token did.
+            let token = log_in(&http, &base, &video).await?;
+            follow(&http, &base, &token, id, &mut position, &mut screen).await
+        };
+        match followed.await {
             Ok(view) => return screen.finish(&view),
-            Err(error) if error.is::<Refused>() || tries == TRIES => return Err(error),
-            Err(error) => {
-                tries += 1;
-                screen.say(&format!("reconnecting: {error:#}"));
-                tokio::time::sleep(Duration::from_millis(250 << tries.min(5))).await;
+            Err(error) if error.is::<Refused>() || position.tries == TRIES => return Err(error),
+            Err(error) if screen.shown.is_none() => return Err(error),
+            Err(_) => {
+                if position.tries == 0 {
+                    screen.say("The connection is lost; trying again.");
+                }
+                position.tries += 1;
+                tokio::time::sleep(Duration::from_millis(250 << position.tries.min(5))).await;
             }
         }
     }
@@ -178,7 +189,7 @@ async fn follow(
 
     let topic = format!("video:{id}");
     let mut subscribe = json!({ "type": "subscribe", "topic": topic });
-    if let Some(since) = &position.0 {
+    if let Some(since) = &position.since {
         subscribe["since"] = since.clone();
     }
     for frame in [
@@ -201,7 +212,11 @@ async fn follow(
             Some("error") => bail!("the server answered {}", frame["code"]),
             _ => continue,
         }
-        position.0 = Some(json!({ "epoch": frame["epoch"], "seq": frame["seq"] }));
+        let since = json!({ "epoch": frame["epoch"], "seq": frame["seq"] });
+        *position = Position {
+            since: Some(since),
+            tries: 0,
+        };
         if frame["data"]["type"] == "video_deleted" {
             return Err(Refused("the video was deleted".into()).into());
         }

@@ -47,12 +47,15 @@ impl Binaries {
         wanted: u32,
         folder: &Path,
     ) -> Result<Self, PostgresError> {
-        let found = Self::all(named)
-            .into_iter()
-            .find(|found| found.version == wanted);
-        found.ok_or_else(|| PostgresError::OtherVersion {
-            folder: folder.into(),
-            wanted,
+        let all = Self::all(named);
+        let none = all.is_empty();
+        let found = all.into_iter().find(|found| found.version == wanted);
+        found.ok_or_else(|| match none {
+            true => PostgresError::NotInstalled,
+            false => PostgresError::OtherVersion {
+                folder: folder.into(),
+                wanted,
+            },
         })
     }
 
