@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -12,16 +12,17 @@ use sqlx::{PgPool, postgres::PgConnectOptions, types::Json};
 use tokio::{
     sync::{Notify, mpsc::unbounded_channel},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
-    CancelReason, Registry,
-    acknowledge::{Acker, Acks},
+    Drained, Registry,
+    acknowledge::Acker,
     backend::{Claimed, Inbox, QueueBackend},
     claim::Claimer,
+    drain::Drain,
     execute::{ExecuteLayer, Failed},
     lease::{Keeper, Worker},
     link::Link,
@@ -85,17 +86,6 @@ impl EngineOptions {
             deaf: false,
         }
     }
-}
-
-/// What became of the running jobs at shutdown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
-    /// Jobs that were running when the shutdown was asked for.
-    pub running: usize,
-    /// Those that had to be stopped at the deadline and will run elsewhere.
-    pub stopped: usize,
-    /// Whether the database took every answer.
-    pub clean: bool,
 }
 
 /// A worker, ready to [`run`](Engine::run).
@@ -247,26 +237,33 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             doubtful: Vec::new(),
         };
         // Dropping the engine stops everything at once, as a crash would: the leases end by themselves.
-        let claiming = AbortOnDropHandle::new(tokio::spawn(claimer.run(draining.clone())));
+        let mut claiming = AbortOnDropHandle::new(tokio::spawn(claimer.run(draining.clone())));
         let monitor = self.monitor(&receivers, &layer);
         let workers = monitor.context();
         let mut working = AbortOnDropHandle::new(tokio::spawn(monitor.run()));
         tracing::info!(worker.id = %self.worker.id, "{} serves {}", self.worker.name, self.worker.queues);
 
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            // Workers restart whatever happens to them; this is for the day they do not.
-            ended = &mut working => tracing::error!(?ended, "apalis's workers ended by themselves; draining"),
+        let broken = tokio::select! {
+            () = shutdown.cancelled() => None,
+            // Workers restart whatever happens to them, and loops do not end; this is for the day they do. Without its
+            // loops a worker is worse than none, so it drains, and whoever supervises the process starts another.
+            _ = &mut working => Some("apalis's workers"),
+            _ = &mut claiming => Some("the claimer"),
+            _ = tasks.join_next() => Some("a loop"),
+        };
+        if let Some(what) = broken {
+            tracing::error!("{what} ended by itself; draining");
         }
         draining.cancel();
-        if claiming.await.is_err() {
-            tracing::error!("the claimer had panicked");
+        if !claiming.is_finished() {
+            let _ = claiming.await;
         }
         let drained = Drain {
             options: &self.options,
             tickets: &tickets,
             acks: &acks,
             receivers: &receivers,
+            broken: broken.is_some(),
         }
         .run(&workers, working)
         .await;
@@ -323,81 +320,6 @@ async fn hear(
                 slots.wake_all();
                 cancels.notify_one();
             }
-        }
-    }
-}
-
-/// The way out.
-struct Drain<'a> {
-    options: &'a EngineOptions,
-    tickets: &'a Tickets,
-    acks: &'a Acks,
-    receivers: &'a [(String, Inbox)],
-}
-
-impl Drain<'_> {
-    async fn run<T>(
-        &self,
-        workers: &apalis_core::monitor::context::MonitorContext,
-        mut working: AbortOnDropHandle<T>,
-    ) -> Drained {
-        let deadline = Instant::now() + self.options.drain_timeout;
-        // Workers poll no more; what they have not started is released by its guard.
-        if let Err(error) = workers.shutdown() {
-            tracing::error!(%error, "could not tell apalis's workers to stop");
-        }
-        for (_, inbox) in self.receivers {
-            let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            inbox.close();
-            while inbox.try_recv().is_ok() {}
-        }
-        let running = self
-            .tickets
-            .all()
-            .iter()
-            .filter(|t| !t.is_answered())
-            .count();
-        if running > 0 {
-            tracing::info!("draining: {running} jobs are still running");
-        }
-        // The last part of the time is for cleaning up.
-        let grace = (self.options.drain_timeout / 4).min(Duration::from_secs(2));
-        let mut stopped = 0;
-        if !working.is_finished()
-            && timeout(
-                self.options.drain_timeout.saturating_sub(grace),
-                &mut working,
-            )
-            .await
-            .is_err()
-        {
-            for ticket in self.tickets.all() {
-                if !ticket.is_answered() {
-                    stopped += 1;
-                    ticket.cancel(CancelReason::Shutdown);
-                }
-            }
-            if timeout(grace, &mut working).await.is_err() {
-                // Dropping the workers aborts their runs, and the guards release them.
-                working.abort();
-                let _ = timeout(Duration::from_millis(500), &mut working).await;
-            }
-        }
-        // With the database away, leases end by themselves; nobody waits for it for ever.
-        let patience = deadline
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_millis(500));
-        let clean = timeout(patience, async {
-            while !self.acks.is_empty() {
-                self.acks.settled().await;
-            }
-        })
-        .await
-        .is_ok();
-        Drained {
-            running,
-            stopped,
-            clean,
         }
     }
 }

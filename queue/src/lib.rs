@@ -14,6 +14,10 @@ mod backoff;
 mod claim;
 /// Commits an effect together with the completion.
 mod complete;
+/// The dependencies of jobs that are being inserted.
+mod dependency;
+/// The way out of a worker.
+mod drain;
 /// A worker process, from start to drained.
 mod engine;
 /// Inserts jobs in the caller's transaction.
@@ -62,7 +66,8 @@ mod unique;
 mod wake;
 
 pub use backoff::Backoff;
-pub use engine::{Drained, Engine, EngineOptions};
+pub use drain::Drained;
+pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use find::{JobRow, find};
 pub use fleet::{group_is_live, live_slots};

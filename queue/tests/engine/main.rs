@@ -10,6 +10,8 @@ mod graph;
 mod harness;
 /// Leases, rescue, drain, faults.
 mod lease;
+/// Random graphs with random fates.
+mod lifecycle;
 /// How runs end.
 mod outcome;
 /// Finding work: order, wake-ups, concurrency.
