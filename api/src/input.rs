@@ -128,6 +128,21 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     }
 }
 
+/// The variable parts of a path, in order. What cannot be read names nothing: 404.
+#[derive(Debug)]
+pub(crate) struct Segments<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(_) => Err(Problem::not_found()),
+        }
+    }
+}
+
 /// Collects what is wrong with a body, so that a person sees all of it at once.
 #[derive(Debug, Default)]
 pub(crate) struct Check {

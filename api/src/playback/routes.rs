@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
-    input::{Id, Params},
+    input::{Id, Params, Segments},
     problem::{Problem, ProblemBody},
 };
 
@@ -60,7 +60,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 )]
 async fn get_playlist(
     State(app): State<App>,
-    Path((token, list, file)): Path<(String, String, String)>,
+    Segments((token, list, file)): Segments<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let list = match list.as_str() {
@@ -131,7 +131,7 @@ struct InitQuery {
 )]
 async fn get_segment(
     State(app): State<App>,
-    Path((token, rendition, file)): Path<(String, String, String)>,
+    Segments((token, rendition, file)): Segments<(String, String, String)>,
     Params(query): Params<InitQuery>,
 ) -> Result<Response, Problem> {
     let rendition: Rendition = rendition.parse().map_err(|_| Problem::not_found())?;

@@ -1,4 +1,5 @@
 //! The API over HTTP and WebSocket, against a real database made for each test.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 /// Register, log in, refresh, log out, tokens.
 mod accounts;

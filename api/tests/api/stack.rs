@@ -55,7 +55,7 @@ impl Stack {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = config(address, &options.to_url_lossy().to_string(), settings);
+        let config = config(address, options.to_url_lossy().as_ref(), settings);
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(millrace_api::run(config, listener, shutdown.clone()));
         Self {
