@@ -20,11 +20,14 @@ app.use(createPinia())
 
 const session = useSession()
 useTokenSource({ token: () => session.token, refresh: session.refresh })
-void session.start()
+const started = session.start()
 startConnection()
 startLiveFeed()
 
-await setLanguage(usePreferences().language)
+/** The first picture waits this long for the session, so that what only visitors see does not flash up for others. */
+const LONGEST_WAIT_MS = 400
+const waited = new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS))
+await Promise.all([setLanguage(usePreferences().language), Promise.race([started, waited])])
 app.use(i18n)
 app.use(router)
 await router.isReady().catch(() => undefined) // A page that cannot be loaded is shown as an error by App.
