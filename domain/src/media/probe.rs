@@ -378,8 +378,8 @@ mod tests {
             "codec_type": "video", "codec_name": "h264", "width": 1920, "height": 1080, "pix_fmt": "yuv420p",
             "r_frame_rate": "30000/1001", "avg_frame_rate": "30000/1001", "start_time": "0.0", "duration": "10.01"
         });
-        if let (Some(base), Some(more)) = (base.as_object_mut(), stream.as_object()) {
-            base.extend(more.clone());
+        if let (Some(base), serde_json::Value::Object(more)) = (base.as_object_mut(), stream) {
+            base.extend(more);
         }
         let answer =
             json!({ "streams": [base], "format": { "format_name": "mov", "duration": "10.03" } });

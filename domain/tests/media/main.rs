@@ -1,4 +1,5 @@
 //! The media core against real ffmpeg, on clips made on the spot.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 /// Stops and leftovers.
 mod cancel;

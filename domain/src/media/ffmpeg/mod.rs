@@ -1,5 +1,11 @@
 //! ffmpeg as a guarded, unprivileged, killable process.
 
+/// What this ffmpeg can do.
+mod check;
+/// Probing.
+mod examine;
+/// Why a run failed.
+mod failure;
 /// Formats, codecs and protocols that are let in.
 mod guards;
 /// One run of ffmpeg or ffprobe.

@@ -2,9 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    ffi::{OsStr, OsString},
-    io,
-    os::unix::process::ExitStatusExt,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -22,11 +20,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    failure::{cannot_start, stalled},
     progress::{Parser, Tick},
     spawner::Spawner,
     work_dir::MediaUser,
 };
-use crate::media::error::{Class, MediaError};
+use crate::media::error::MediaError;
 
 /// How much of what it said is kept.
 const STDERR_TAIL: usize = 4096;
@@ -95,8 +94,10 @@ impl Launcher {
                 }
                 Ok(())
             };
-            let (watched, stderr) = futures::future::join(watch, tail).await;
-            watched.map(|()| (Vec::new(), stderr))
+            // A stall ends this at once: what is stalled does not close its standard error either.
+            let tail = async { Ok(tail.await) };
+            let both = futures::future::try_join(watch, tail).await;
+            both.map(|((), stderr)| (Vec::new(), stderr))
         };
         group.end(work, cancel).await
     }
@@ -233,70 +234,6 @@ impl Drop for Group {
     }
 }
 
-/// Why an encode that ended with `status` failed.
-pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
-    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
-    let error = if has(&[
-        "No space left on device",
-        "Cannot allocate memory",
-        "Disk quota exceeded",
-        "File too large",
-    ]) {
-        MediaError::new(Class::Resource, "The machine ran out of memory or disk.")
-    } else if let Some(signal) = status.signal() {
-        match Signal::try_from(signal) {
-            // Not by us, so by the kernel, for memory or time.
-            Ok(Signal::SIGKILL | Signal::SIGXCPU | Signal::SIGXFSZ) => {
-                MediaError::new(Class::Resource, "The encoder was stopped by a limit.")
-            }
-            Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
-                MediaError::transient("The encoder was stopped.")
-            }
-            _ => MediaError::new(Class::Crash, "The encoder crashed."),
-        }
-    } else if has(&["Permission denied"]) {
-        MediaError::configuration("The encoder may not read or write its files.")
-    } else if matches!(status.code(), Some(126 | 127)) {
-        // From `setpriv` and `nice`.
-        MediaError::configuration("The encoder cannot be started.")
-    } else if has(&[
-        "Unknown encoder",
-        "No such filter",
-        "Unrecognized option",
-        "Option not found",
-        "Unknown bitstream",
-    ]) {
-        MediaError::configuration("This ffmpeg lacks something that is needed.")
-    } else if has(&[
-        "not on whitelist",
-        "matches no streams",
-        "Invalid data found",
-        "Error while decoding",
-    ]) {
-        MediaError::input(
-            "undecodable",
-            "The file could not be decoded: it is damaged or of an unsupported kind.",
-        )
-    } else {
-        MediaError::transient("The encoder failed.")
-    };
-    error.with_detail(format!("{status}: {}", stderr.trim()))
-}
-
-fn stalled() -> MediaError {
-    MediaError::transient("The encoder made no progress and was stopped.")
-}
-
-fn cannot_start(program: &Path, error: &io::Error) -> MediaError {
-    let detail = format!("{}: {error}", program.display());
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-            MediaError::configuration("The encoder cannot be started.").with_detail(detail)
-        }
-        _ => MediaError::new(Class::Resource, "The encoder cannot be started.").with_detail(detail),
-    }
-}
-
 /// The end of a stream of text, however long it is.
 async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
     let mut kept: VecDeque<u8> = VecDeque::with_capacity(STDERR_TAIL);
@@ -309,15 +246,6 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
         }
     }
     String::from_utf8_lossy(kept.make_contiguous()).into_owned()
-}
-
-/// For messages: the name without its path.
-pub(super) fn name(program: &Path) -> String {
-    program
-        .file_name()
-        .unwrap_or(OsStr::new("?"))
-        .to_string_lossy()
-        .into_owned()
 }
 
 #[cfg(test)]
@@ -389,33 +317,5 @@ mod tests {
             let name = line.split('=').next().unwrap();
             assert!(own.contains(&name), "{line}");
         }
-    }
-
-    #[test]
-    fn ends_are_classified() {
-        let class = |raw, stderr| failure(ExitStatus::from_raw(raw), stderr).class;
-        assert_eq!(class(11, ""), Class::Crash);
-        assert_eq!(class(9, ""), Class::Resource);
-        assert_eq!(class(15, ""), Class::Transient);
-        assert_eq!(
-            class(
-                1 << 8,
-                "av_interleaved_write_frame(): No space left on device"
-            ),
-            Class::Resource
-        );
-        assert_eq!(
-            class(1 << 8, "Unknown encoder 'libx264'"),
-            Class::Configuration
-        );
-        assert_eq!(
-            class(127 << 8, "nice: 'ffmpeg': No such file or directory"),
-            Class::Configuration
-        );
-        assert_eq!(
-            class(1 << 8, "Invalid data found when processing input"),
-            Class::Input("undecodable")
-        );
-        assert_eq!(class(1 << 8, "something else"), Class::Transient);
     }
 }

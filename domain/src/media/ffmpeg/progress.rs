@@ -36,7 +36,7 @@ impl Parser {
                 self.tick.frame = value
                     .parse()
                     .unwrap_or(self.tick.frame)
-                    .max(self.tick.frame)
+                    .max(self.tick.frame);
             }
             // `out_time_ms` is in microseconds, too; only this name tells the truth.
             "out_time_us" => {

@@ -7,15 +7,13 @@ use std::{
 };
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::{
-    io::AsyncReadExt,
-    sync::{OnceCell, mpsc},
-};
+use tokio::sync::{OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    failure::failure,
     guards::{before_input, file_url},
-    process::{Ended, Launcher, Run, failure, name},
+    process::{Launcher, Run},
     progress::Tick,
     spawner::Spawner,
     work_dir::{MediaUser, WorkDir},
@@ -23,12 +21,12 @@ use super::{
 use crate::media::{
     encode::{self, AudioSpec, ChunkSpec, ClosedSegment, Poster, PosterSpec, ProgressFn},
     error::MediaError,
-    probe::{Probe, refusal},
+    probe::Probe,
     transcoder::Transcoder,
 };
 
 /// The watchdog waits at least this long, and five times what a segment should take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// An encoder yields to the database and the API on the same machine.
 const NICE: i32 = 10;
 
@@ -51,8 +49,8 @@ pub struct FfmpegOptions {
 
 /// Probes and encodes by local ffmpeg processes.
 pub struct FfmpegTranscoder {
-    options: FfmpegOptions,
-    launcher: Launcher,
+    pub(super) options: FfmpegOptions,
+    pub(super) launcher: Launcher,
     filters: OnceCell<String>,
 }
 
@@ -168,7 +166,7 @@ impl FfmpegTranscoder {
     }
 
     /// The user must be able to read what it decodes; it may not have been the one who downloaded it.
-    fn admit(&self, source: &Path) -> Result<(), MediaError> {
+    pub(super) fn admit(&self, source: &Path) -> Result<(), MediaError> {
         let admitted = match self.options.user {
             Some(user) => user.own(source),
             None => std::fs::metadata(source).map(|_| ()),
@@ -176,180 +174,6 @@ impl FfmpegTranscoder {
         admitted.map_err(|error| {
             MediaError::transient("The source file cannot be read.").with_detail(error.to_string())
         })
-    }
-
-    async fn examine(
-        &self,
-        source: &Path,
-        cancel: &CancellationToken,
-    ) -> Result<Probe, MediaError> {
-        self.admit(source)?;
-        let mut head = [0; 12];
-        let head = match tokio::fs::File::open(source).await {
-            Ok(mut file) => file.read(&mut head).await.map(|read| &head[..read]),
-            Err(error) => Err(error),
-        };
-        let head = head.map_err(|error| {
-            MediaError::transient("The source file cannot be read.").with_detail(error.to_string())
-        })?;
-        if head.is_empty() {
-            return Err(MediaError::input("empty_file", "The file is empty."));
-        }
-        let dir = self.work_dir("probe")?;
-        let mut args: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
-        args.extend(before_input(true));
-        args.extend(["-show_format", "-show_streams", "-of", "json"].map(OsString::from));
-        args.push(file_url(
-            &std::path::absolute(source).unwrap_or_else(|_| source.to_owned()),
-        ));
-        let run = Run {
-            program: &self.options.ffprobe,
-            args,
-            cwd: dir.path(),
-            patience: PATIENCE,
-        };
-        let Ended {
-            status,
-            stdout,
-            stderr,
-        } = self.launcher.capture(run, cancel).await?;
-        if !status.success() {
-            use std::os::unix::process::ExitStatusExt;
-            if status.signal().is_some() || matches!(status.code(), Some(126 | 127)) {
-                return Err(failure(status, &stderr));
-            }
-            // ffmpeg takes any text named .mp4 for an MP4 whose index is missing; only a real one is truncated.
-            let boxed = matches!(
-                head.get(4..8),
-                Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide" | b"skip")
-            );
-            let refused = refusal(&stderr);
-            return Err(match refused.code() {
-                "truncated" if !boxed => refusal("").with_detail(refused.detail),
-                _ => refused,
-            });
-        }
-        if stderr.contains("max pixel") {
-            return Err(refusal(&stderr));
-        }
-        let probe = Probe::from_json(&stdout)?;
-        if probe.duration > 0.0 {
-            return Ok(probe);
-        }
-        let seconds = self.measure(source, dir.path(), cancel).await?;
-        probe.with_measured_duration(seconds)
-    }
-
-    /// The length of a file that does not state it: reads all packets, decodes none.
-    async fn measure(
-        &self,
-        source: &Path,
-        cwd: &Path,
-        cancel: &CancellationToken,
-    ) -> Result<f64, MediaError> {
-        let mut args: Vec<OsString> = self.input(source).collect();
-        args.extend(
-            [
-                "-map", "0:V:0?", "-map", "0:a:0?", "-c", "copy", "-f", "null", "-",
-            ]
-            .map(OsString::from),
-        );
-        let last = std::sync::Mutex::new(Duration::ZERO);
-        let report = |tick: Tick| {
-            if let Ok(mut last) = last.lock() {
-                *last = tick.out_time;
-            }
-        };
-        self.encode(
-            Job {
-                args,
-                cwd,
-                expected: PATIENCE,
-            },
-            &report,
-            cancel,
-        )
-        .await?;
-        Ok(last.lock().map_or(0.0, |last| last.as_secs_f64()))
-    }
-
-    /// What `ffmpeg -encoders` or the like prints.
-    async fn list(&self, what: &str, cancel: &CancellationToken) -> Result<String, MediaError> {
-        let dir = self.work_dir("check")?;
-        let args = ["-hide_banner", "-nostdin", what]
-            .map(OsString::from)
-            .into();
-        let run = Run {
-            program: &self.options.ffmpeg,
-            args,
-            cwd: dir.path(),
-            patience: PATIENCE,
-        };
-        let ended = self.launcher.capture(run, cancel).await?;
-        if ended.status.success() {
-            return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
-        }
-        let program = self.options.ffmpeg.display();
-        Err(
-            MediaError::configuration(format!("{program} cannot be run."))
-                .with_detail(ended.stderr.trim()),
-        )
-    }
-
-    async fn examine_ffmpeg(&self) -> Result<(), MediaError> {
-        let cancel = CancellationToken::new();
-        let encoders = self.list("-encoders", &cancel).await?;
-        let filters = self.list("-filters", &cancel).await?;
-        let muxers = self.list("-muxers", &cancel).await?;
-        let needs = |text: &str, words: &[&'static str]| -> Vec<&'static str> {
-            let has = |word: &str| {
-                text.lines()
-                    .any(|line| line.split_whitespace().nth(1) == Some(word))
-            };
-            words.iter().copied().filter(|word| !has(word)).collect()
-        };
-        let mut missing = needs(&encoders, &["libx264", "aac", "mjpeg"]);
-        missing.extend(needs(
-            &filters,
-            &[
-                "fps",
-                "tpad",
-                "trim",
-                "scale",
-                "bwdif",
-                "thumbnail",
-                "aresample",
-                "apad",
-            ],
-        ));
-        missing.extend(needs(&muxers, &["hls", "mp4"]));
-        let program = self.options.ffmpeg.display();
-        if !missing.is_empty() {
-            let missing = missing.join(", ");
-            return Err(MediaError::configuration(format!(
-                "{program} lacks {missing}: install a full build of ffmpeg."
-            )));
-        }
-        let dir = self.work_dir("check")?;
-        let args = vec!["-version".into()];
-        let run = Run {
-            program: &self.options.ffprobe,
-            args,
-            cwd: dir.path(),
-            patience: PATIENCE,
-        };
-        let ended = self.launcher.capture(run, &cancel).await?;
-        if !ended.status.success() {
-            let program = name(&self.options.ffprobe);
-            return Err(
-                MediaError::configuration(format!("{program} cannot be run."))
-                    .with_detail(ended.stderr.trim()),
-            );
-        }
-        if !self.can_tone_map(&cancel).await? {
-            tracing::warn!("ffmpeg lacks zscale or tonemap: HDR videos will look washed out");
-        }
-        Ok(())
     }
 }
 

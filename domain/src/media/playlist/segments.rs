@@ -18,7 +18,7 @@ pub fn media(
     match stage {
         // Without it, players join the end of what looks like a live stream.
         Stage::Event { .. } => {
-            text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
+            text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n");
         }
         Stage::Vod => text.push_str("#EXT-X-PLAYLIST-TYPE:VOD\n"),
     }

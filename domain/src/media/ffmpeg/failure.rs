@@ -1,0 +1,104 @@
+//! Why a run failed, from how it ended and what it said.
+
+use std::{io, os::unix::process::ExitStatusExt, path::Path, process::ExitStatus};
+
+use nix::sys::signal::Signal;
+
+use crate::media::error::{Class, MediaError};
+
+/// Why an encode that ended with `status` failed.
+pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
+    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    let error = if has(&[
+        "No space left on device",
+        "Cannot allocate memory",
+        "Disk quota exceeded",
+        "File too large",
+    ]) {
+        MediaError::new(Class::Resource, "The machine ran out of memory or disk.")
+    } else if let Some(signal) = status.signal() {
+        match Signal::try_from(signal) {
+            // Not by us, so by the kernel, for memory or time.
+            Ok(Signal::SIGKILL | Signal::SIGXCPU | Signal::SIGXFSZ) => {
+                MediaError::new(Class::Resource, "The encoder was stopped by a limit.")
+            }
+            Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
+                MediaError::transient("The encoder was stopped.")
+            }
+            _ => MediaError::new(Class::Crash, "The encoder crashed."),
+        }
+    } else if has(&["Permission denied"]) {
+        MediaError::configuration("The encoder may not read or write its files.")
+    } else if matches!(status.code(), Some(126 | 127)) {
+        // From `setpriv` and `nice`.
+        MediaError::configuration("The encoder cannot be started.")
+    } else if has(&[
+        "Unknown encoder",
+        "No such filter",
+        "Unrecognized option",
+        "Option not found",
+        "Unknown bitstream",
+    ]) {
+        MediaError::configuration("This ffmpeg lacks something that is needed.")
+    } else if has(&[
+        "not on whitelist",
+        "matches no streams",
+        "Invalid data found",
+        "Error while decoding",
+    ]) {
+        MediaError::input(
+            "undecodable",
+            "The file could not be decoded: it is damaged or of an unsupported kind.",
+        )
+    } else {
+        MediaError::transient("The encoder failed.")
+    };
+    error.with_detail(format!("{status}: {}", stderr.trim()))
+}
+
+pub(super) fn stalled() -> MediaError {
+    MediaError::transient("The encoder made no progress and was stopped.")
+}
+
+pub(super) fn cannot_start(program: &Path, error: &io::Error) -> MediaError {
+    let detail = format!("{}: {error}", program.display());
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            MediaError::configuration("The encoder cannot be started.").with_detail(detail)
+        }
+        _ => MediaError::new(Class::Resource, "The encoder cannot be started.").with_detail(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_classified() {
+        let class = |raw, stderr| failure(ExitStatus::from_raw(raw), stderr).class;
+        assert_eq!(class(11, ""), Class::Crash);
+        assert_eq!(class(9, ""), Class::Resource);
+        assert_eq!(class(15, ""), Class::Transient);
+        assert_eq!(
+            class(
+                1 << 8,
+                "av_interleaved_write_frame(): No space left on device"
+            ),
+            Class::Resource
+        );
+        assert_eq!(
+            class(1 << 8, "Unknown encoder 'libx264'"),
+            Class::Configuration
+        );
+        assert_eq!(
+            class(127 << 8, "nice: 'ffmpeg': No such file or directory"),
+            Class::Configuration
+        );
+        assert_eq!(
+            class(1 << 8, "Invalid data found when processing input"),
+            Class::Input("undecodable")
+        );
+        assert_eq!(class(1 << 8, "something else"), Class::Transient);
+    }
+}
