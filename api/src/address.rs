@@ -1,6 +1,9 @@
 //! Where a request comes from.
 
-use std::{convert::Infallible, net::{IpAddr, SocketAddr}};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -17,7 +20,10 @@ impl FromRequestParts<App> for Address {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip());
         Ok(Self::of(peer, &parts.headers, app.settings.trust_proxy))
     }
 }
@@ -26,10 +32,19 @@ impl Address {
     fn of(peer: Option<IpAddr>, headers: &HeaderMap, trust_proxy: bool) -> Self {
         // The last entry was written by our proxy; those before it by whoever asked.
         let forwarded = || {
-            let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+            let last = headers
+                .get_all("x-forwarded-for")
+                .iter()
+                .next_back()?
+                .to_str()
+                .ok()?;
             last.rsplit(',').next()?.trim().parse().ok()
         };
-        let address = if trust_proxy { forwarded().or(peer) } else { peer };
+        let address = if trust_proxy {
+            forwarded().or(peer)
+        } else {
+            peer
+        };
         Self(match address.map(|a| a.to_canonical()) {
             Some(IpAddr::V4(v4)) => v4.to_string(),
             Some(IpAddr::V6(v6)) => {
@@ -62,7 +77,10 @@ mod tests {
 
     #[test]
     fn a_household_is_one_address() {
-        assert_eq!(of("2001:db8:1:2:aaaa::1", None, false), of("2001:db8:1:2:bbbb::9", None, false));
+        assert_eq!(
+            of("2001:db8:1:2:aaaa::1", None, false),
+            of("2001:db8:1:2:bbbb::9", None, false)
+        );
         assert_eq!(of("::ffff:1.2.3.4", None, false), "1.2.3.4");
     }
 }

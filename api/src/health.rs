@@ -1,10 +1,6 @@
 //! Whether the process lives, whether it can serve, and what clients may know of its settings.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use millrace_config::Registration;
 use millrace_domain::uploads::EXTENSIONS;
 use serde::Serialize;
@@ -88,14 +84,26 @@ async fn get_readiness(State(app): State<App>) -> (StatusCode, Json<Readiness>) 
         timeout(PATIENCE, storage),
         timeout(PATIENCE, migrations)
     );
-    let word = |passed: Result<bool, _>| if passed.unwrap_or(false) { "ok" } else { "failed" };
+    let word = |passed: Result<bool, _>| {
+        if passed.unwrap_or(false) {
+            "ok"
+        } else {
+            "failed"
+        }
+    };
     let checks = Checks {
         database: word(database),
         storage: word(storage),
         migrations: word(migrations),
     };
-    let ready = [checks.database, checks.storage, checks.migrations].iter().all(|check| *check == "ok");
-    let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    let ready = [checks.database, checks.storage, checks.migrations]
+        .iter()
+        .all(|check| *check == "ok");
+    let (code, status) = if ready {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    };
     (code, Json(Readiness { status, checks }))
 }
 
@@ -117,5 +125,7 @@ async fn get_config(State(app): State<App>) -> Json<PublicConfig> {
 
 /// Whether the newest table of this version is there. The full comparison is the migrator's, at start.
 async fn is_migrated(app: &App) -> bool {
-    millrace_domain::videos::Entitlement::of(&app.db, millrace_domain::ids::VideoId::new()).await.is_ok()
+    millrace_domain::videos::Entitlement::of(&app.db, millrace_domain::ids::VideoId::new())
+        .await
+        .is_ok()
 }

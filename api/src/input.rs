@@ -26,13 +26,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "the body must be application/json",
             ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "the body is too large")
-            } else {
-                Problem::bad_request("malformed", "the body could not be read")
-            }
-        })?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    Problem::new(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "payload_too_large",
+                        "the body is too large",
+                    )
+                } else {
+                    Problem::bad_request("malformed", "the body could not be read")
+                }
+            })?;
         parse(&bytes).map(Self)
     }
 }
@@ -64,15 +70,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             _ => Problem::bad_request("malformed", "the body is not valid JSON"),
         }
     })?;
-    reader
-        .end()
-        .map_err(|_| Problem::bad_request("malformed", "the body holds more than one JSON value"))?;
+    reader.end().map_err(|_| {
+        Problem::bad_request("malformed", "the body holds more than one JSON value")
+    })?;
     Ok(value)
 }
 
 /// A missing field is named in the message, a wrong one in the path.
 fn field_of(path: &str, message: &str) -> String {
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next());
     match (path, missing) {
         ("." | "", Some(name)) => name.to_owned(),
         (path, Some(name)) => format!("{path}.{name}"),
@@ -82,7 +90,11 @@ fn field_of(path: &str, message: &str) -> String {
 }
 
 fn without_position(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or_default().to_owned()
+    message
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The query string. Wrong values are 400.
@@ -98,8 +110,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|rejection| {
                 let text = rejection.body_text();
-                let problem = Problem::bad_request("validation", "the query string is not as it must be");
-                match text.split_once(": ").map(|(_, rest)| rest).and_then(|rest| rest.split_once(": ")) {
+                let problem =
+                    Problem::bad_request("validation", "the query string is not as it must be");
+                match text
+                    .split_once(": ")
+                    .map(|(_, rest)| rest)
+                    .and_then(|rest| rest.split_once(": "))
+                {
                     Some((field, message)) => problem.at(field, message),
                     None => problem,
                 }
@@ -164,7 +181,10 @@ impl Check {
     pub(crate) fn text(&mut self, field: &str, value: &str, max: usize) -> String {
         let value = value.trim();
         self.length(field, value, 0, max);
-        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        if value
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        {
             self.add(field, "must not hold control characters");
         }
         value.to_owned()
@@ -182,7 +202,11 @@ impl Check {
     /// # Errors
     /// The problem with the list.
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::validation(self.errors))
+        }
     }
 
     fn length(&mut self, field: &str, value: &str, min: usize, max: usize) {
@@ -220,25 +244,41 @@ mod tests {
         use axum::response::IntoResponse as _;
         let problem = parse::<Sample>(text.as_bytes()).unwrap_err();
         let status = problem.status();
-        let body = futures::executor::block_on(axum::body::to_bytes(problem.into_response().into_body(), 9_999));
+        let body = futures::executor::block_on(axum::body::to_bytes(
+            problem.into_response().into_body(),
+            9_999,
+        ));
         (status, serde_json::from_slice(&body.unwrap()).unwrap())
     }
 
     #[test]
     fn a_missing_field_is_named() {
         let (status, body) = fields("{}");
-        assert_eq!((status.as_u16(), body["errors"][0]["field"].as_str()), (422, Some("title")));
+        assert_eq!(
+            (status.as_u16(), body["errors"][0]["field"].as_str()),
+            (422, Some("title"))
+        );
     }
 
     #[test]
     fn a_wrong_value_is_named_by_its_path() {
         let (status, body) = fields(r#"{"title": "x", "parts": [1, "two"]}"#);
-        assert_eq!((status.as_u16(), body["errors"][0]["field"].as_str()), (422, Some("parts[1]")));
+        assert_eq!(
+            (status.as_u16(), body["errors"][0]["field"].as_str()),
+            (422, Some("parts[1]"))
+        );
     }
 
     #[test]
     fn what_is_no_json_is_400() {
-        for text in ["", "{", "nonsense", "{} {}", "\u{0}", "{\"title\": \"x\"} trailing"] {
+        for text in [
+            "",
+            "{",
+            "nonsense",
+            "{} {}",
+            "\u{0}",
+            "{\"title\": \"x\"} trailing",
+        ] {
             assert_eq!(fields(text).0.as_u16() / 100, 4, "{text}");
         }
         assert_eq!(fields("{").0.as_u16(), 400);

@@ -51,7 +51,9 @@ fn print_document() -> anyhow::Result<()> {
 fn serve() -> anyhow::Result<()> {
     let config = Config::load()?;
     let filter = EnvFilter::try_new(&config.log.filter).context("log.filter")?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Json => logs.json().init(),
         LogFormat::Text => logs.init(),
@@ -62,7 +64,10 @@ fn serve() -> anyhow::Result<()> {
             .await
             .with_context(|| format!("server.listen: cannot listen on {address}"))?;
         let shutdown = CancellationToken::new();
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
         let asked = shutdown.clone();
         tokio::spawn(async move {
             tokio::select! {

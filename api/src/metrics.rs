@@ -12,7 +12,9 @@ use axum::{
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Seconds.
-const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const BUCKETS: [f64; 11] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
 /// How often histograms are folded, so that they do not grow while nobody scrapes.
 pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -33,7 +35,9 @@ pub(crate) fn install() -> PrometheusHandle {
 
 /// `/metrics`
 pub(crate) fn router(handle: PrometheusHandle) -> Router {
-    Router::new().route("/metrics", get(render)).with_state(handle)
+    Router::new()
+        .route("/metrics", get(render))
+        .with_state(handle)
 }
 
 async fn render(State(handle): State<PrometheusHandle>) -> String {
@@ -52,6 +56,7 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let status = response.status().as_u16().to_string();
     metrics::counter!("millrace_http_requests_total", "route" => route.clone(), "method" => method, "status" => status)
         .increment(1);
-    metrics::histogram!("millrace_http_request_seconds", "route" => route).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("millrace_http_request_seconds", "route" => route)
+        .record(started.elapsed().as_secs_f64());
     response
 }

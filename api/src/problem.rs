@@ -56,7 +56,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// An error of `status` with a stable `code` and a `detail` for developers.
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             status,
             code,
@@ -109,7 +113,11 @@ impl Problem {
     pub(crate) fn throttled(wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "too many attempts; wait and try again")
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "throttled",
+                "too many attempts; wait and try again",
+            )
         }
     }
 
@@ -174,11 +182,18 @@ impl<E: Into<anyhow::Error>> From<E> for Problem {
                 .is_some_and(|code| code == "22021" || code == "22P05")
         });
         if unstorable {
-            return Self::refused("validation", "a text holds a character that cannot be stored");
+            return Self::refused(
+                "validation",
+                "a text holds a character that cannot be stored",
+            );
         }
         Self {
             source: Some(error),
-            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+            ..Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something went wrong on our side",
+            )
         }
     }
 }
@@ -204,7 +219,10 @@ impl IntoResponse for Problem {
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, bytes).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -226,12 +244,18 @@ mod tests {
     async fn body(problem: Problem) -> (Response<()>, serde_json::Value) {
         let (parts, body) = problem.into_response().into_parts();
         let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
-        (Response::from_parts(parts, ()), serde_json::from_slice(&bytes).unwrap())
+        (
+            Response::from_parts(parts, ()),
+            serde_json::from_slice(&bytes).unwrap(),
+        )
     }
 
     #[tokio::test]
     async fn an_inner_error_is_not_told() {
-        let (head, body) = body(Problem::from(anyhow::anyhow!("password of the database is x"))).await;
+        let (head, body) = body(Problem::from(anyhow::anyhow!(
+            "password of the database is x"
+        )))
+        .await;
         assert_eq!(head.status(), 500);
         assert_eq!(body["code"], "internal");
         assert!(!body.to_string().contains("password"));
@@ -239,7 +263,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_is_away_is_503_with_retry_after() {
-        let error = anyhow::Error::from(sqlx::Error::PoolTimedOut).context("failed to read the user");
+        let error =
+            anyhow::Error::from(sqlx::Error::PoolTimedOut).context("failed to read the user");
         let (head, body) = body(Problem::from(error)).await;
         assert_eq!(head.status(), 503);
         assert_eq!(head.headers()[header::RETRY_AFTER], "2");
@@ -250,7 +275,10 @@ mod tests {
     async fn fields_are_listed() {
         let (head, body) = body(Problem::validation(Vec::new()).at("title", "is missing")).await;
         assert_eq!(head.status(), 422);
-        assert_eq!(head.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(
+            head.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
         assert_eq!(body["errors"][0]["field"], "title");
         assert_eq!(body["type"], "about:blank");
     }

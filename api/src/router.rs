@@ -1,10 +1,6 @@
 //! All routes, and what surrounds them.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -27,7 +23,10 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::{app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security, uploads, videos, web};
+use crate::{
+    app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security, uploads,
+    videos, web,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,7 +57,10 @@ pub(crate) fn router(app: App, config: &Config) -> Router {
         public_url: config.server.public_url.clone(),
     });
     let api = api
-        .route("/api/openapi.json", get(move || async move { Json(document) }))
+        .route(
+            "/api/openapi.json",
+            get(move || async move { Json(document) }),
+        )
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(config.server.body_limit))
         .route_layer(from_fn(metrics::measure))
@@ -76,24 +78,43 @@ pub(crate) fn router(app: App, config: &Config) -> Router {
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this address does not take that method",
+    )
 }
 
 /// Answers 503 instead of letting a request wait for ever. Sockets have been upgraded by then.
-async fn limit_time(State(around): State<Arc<Surroundings>>, request: Request, next: Next) -> Response {
+async fn limit_time(
+    State(around): State<Arc<Surroundings>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match tokio::time::timeout(around.timeout, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::unavailable(anyhow::anyhow!("the request took longer than {:?}", around.timeout)).into_response(),
+        Err(_) => Problem::unavailable(anyhow::anyhow!(
+            "the request took longer than {:?}",
+            around.timeout
+        ))
+        .into_response(),
     }
 }
 
 /// The outermost: a request id, a span, the public host name, and the headers of every answer.
-async fn surround(State(around): State<Arc<Surroundings>>, request: Request, next: Next) -> Response {
+async fn surround(
+    State(around): State<Arc<Surroundings>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = request
         .headers()
         .get(&REQUEST_ID)
         .and_then(|id| id.to_str().ok())
-        .filter(|id| (8..=64).contains(&id.len()) && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'))
+        .filter(|id| {
+            (8..=64).contains(&id.len())
+                && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
+        })
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let span = tracing::info_span!(
         "request",
@@ -121,12 +142,18 @@ async fn answer(around: &Surroundings, request: Request, next: Next) -> Response
         && path != "/health"
         && path != "/ready";
     if page {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = request
+            .headers()
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
         if let Some(there) = web::canonical(request.uri(), host, &around.public_url) {
             return Redirect::temporary(&there).into_response();
         }
     }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
     let response = next.run(request).await;
     tracing::debug!(
         http.status = response.status().as_u16(),

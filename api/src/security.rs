@@ -12,18 +12,30 @@ pub(crate) fn headers(config: &Config) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = vec![
         (header::CONTENT_SECURITY_POLICY, policy(config)),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::REFERRER_POLICY, "strict-origin-when-cross-origin".to_owned()),
+        (
+            header::REFERRER_POLICY,
+            "strict-origin-when-cross-origin".to_owned(),
+        ),
         (header::X_FRAME_OPTIONS, "DENY".to_owned()),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin".to_owned()),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin".to_owned(),
+        ),
         (
             HeaderName::from_static("permissions-policy"),
             "camera=(), microphone=(), geolocation=(), payment=()".to_owned(),
         ),
     ];
     if config.server.public_url.scheme() == "https" {
-        headers.push((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains".to_owned()));
+        headers.push((
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains".to_owned(),
+        ));
     }
-    headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))).collect()
+    headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)))
+        .collect()
 }
 
 /// No script but ours, no inline script, no frame. The store is where media comes from and uploads go to.
@@ -34,11 +46,19 @@ fn policy(config: &Config) -> String {
         .and_then(|endpoint| endpoint.parse::<Url>().ok())
         .map_or_else(
             // AWS: the bucket's own host.
-            || format!("https://{}.s3.{}.amazonaws.com", config.storage.bucket, config.storage.region),
+            || {
+                format!(
+                    "https://{}.s3.{}.amazonaws.com",
+                    config.storage.bucket, config.storage.region
+                )
+            },
             |url| url.origin().ascii_serialization(),
         );
     let public = &config.server.public_url;
-    let socket = public.origin().ascii_serialization().replacen("http", "ws", 1);
+    let socket = public
+        .origin()
+        .ascii_serialization()
+        .replacen("http", "ws", 1);
     // Element Plus places its popups by style attributes; there is no way to inject a style sheet with one.
     // hls.js runs its demuxer in a worker made of a blob, and feeds the player by one.
     format!(
@@ -59,7 +79,13 @@ pub(crate) fn cors(config: &Config) -> CorsLayer {
         .collect();
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::PUT,
+            Method::DELETE,
+        ])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER])
         .allow_credentials(true)

@@ -39,17 +39,30 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// A setting that is missing, or a database that cannot be reached at start.
-pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     config.require_services()?;
     let handle = metrics::install();
     let metrics_listener = TcpListener::bind(config.server.metrics_listen)
         .await
-        .with_context(|| format!("server.metrics_listen: cannot listen on {}", config.server.metrics_listen))?;
+        .with_context(|| {
+            format!(
+                "server.metrics_listen: cannot listen on {}",
+                config.server.metrics_listen
+            )
+        })?;
     // The bus outlives the requests: what they changed is told.
     let late = CancellationToken::new();
     let app = start(&config, &shutdown, &late).await?;
     let tasks = TaskTracker::new();
-    tasks.spawn(serve(metrics_listener, metrics::router(handle.clone()), shutdown.clone()));
+    tasks.spawn(serve(
+        metrics_listener,
+        metrics::router(handle.clone()),
+        shutdown.clone(),
+    ));
     let ending = shutdown.clone();
     tasks.spawn(async move {
         let mut ticks = interval(metrics::UPKEEP);
@@ -61,7 +74,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     tracing::info!(%address, "the API serves {}", config.server.public_url);
     serve(listener, router::router(app.clone(), &config), shutdown).await;
     tasks.close();
-    if timeout(DRAIN_WITHIN, async { tokio::join!(tasks.wait(), app.relay.ended()) }).await.is_err() {
+    if timeout(DRAIN_WITHIN, async {
+        tokio::join!(tasks.wait(), app.relay.ended())
+    })
+    .await
+    .is_err()
+    {
         tracing::warn!("some sockets did not close in time");
     }
     late.cancel();
@@ -70,7 +88,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     Ok(())
 }
 
-async fn start(config: &Config, shutdown: &CancellationToken, late: &CancellationToken) -> anyhow::Result<App> {
+async fn start(
+    config: &Config,
+    shutdown: &CancellationToken,
+    late: &CancellationToken,
+) -> anyhow::Result<App> {
     let (pooled, direct) = database_options(config).context("database.url cannot be read")?;
     let database = &config.database;
     let db = PgPoolOptions::new()
@@ -83,7 +105,13 @@ async fn start(config: &Config, shutdown: &CancellationToken, late: &Cancellatio
         .await
         .context("cannot reach the database (database.url)")?;
     let listener = Listener::start(direct.clone(), &[EVENTS, TOUCHED], late.clone());
-    build(config, db, listener, Notifier::start(direct, late.clone()), shutdown.clone())
+    build(
+        config,
+        db,
+        listener,
+        Notifier::start(direct, late.clone()),
+        shutdown.clone(),
+    )
 }
 
 /// Puts the services together.
@@ -98,8 +126,14 @@ pub(crate) fn build(
     shutdown: CancellationToken,
 ) -> anyhow::Result<App> {
     let auth = &config.auth;
-    anyhow::ensure!(!auth.signing_key.is_empty(), "auth.signing_key: must be set");
-    anyhow::ensure!(!config.playback.signing_key.is_empty(), "playback.signing_key: must be set");
+    anyhow::ensure!(
+        !auth.signing_key.is_empty(),
+        "auth.signing_key: must be set"
+    );
+    anyhow::ensure!(
+        !config.playback.signing_key.is_empty(),
+        "playback.signing_key: must be set"
+    );
     let key = |id: &str, secret: &millrace_config::Secret| SigningKey {
         id: id.to_owned(),
         secret: secret.expose().to_owned(),
@@ -112,7 +146,10 @@ pub(crate) fn build(
         previous: (!auth.previous_signing_key.is_empty())
             .then(|| key(&auth.previous_key_id, &auth.previous_signing_key)),
     });
-    let playback = Playback::new(PlaybackKey::new(config.playback.signing_key.expose()), config.playback.private_ttl);
+    let playback = Playback::new(
+        PlaybackKey::new(config.playback.signing_key.expose()),
+        config.playback.private_ttl,
+    );
     let options = RelayOptions {
         position_check: config.realtime.position_check,
         max_topics: config.realtime.max_topics,
@@ -156,17 +193,28 @@ async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToke
     }
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = axum::Extension(ConnectInfo(peer)).layer(router);
-    let service = TowerToHyperService::new(service.map_request(|request: axum::http::Request<hyper::body::Incoming>| {
-        request.map(axum::body::Body::new)
-    }));
+    let service = TowerToHyperService::new(service.map_request(
+        |request: axum::http::Request<hyper::body::Incoming>| request.map(axum::body::Body::new),
+    ));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(30)));
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -16,7 +16,9 @@ use crate::problem::Problem;
 
 /// Serves `dir`. Files with a `.br` or `.gz` beside them are sent compressed to whoever takes that.
 pub(crate) fn router(dir: &Path) -> Router {
-    let page = ServeFile::new(dir.join("index.html")).precompressed_br().precompressed_gzip();
+    let page = ServeFile::new(dir.join("index.html"))
+        .precompressed_br()
+        .precompressed_gzip();
     let files = ServeDir::new(dir)
         .precompressed_br()
         .precompressed_gzip()
@@ -32,8 +34,12 @@ async fn rules(request: Request, next: Next) -> Response {
         return Problem::not_found().into_response();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "there are only pages here")
-            .into_response();
+        return Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "there are only pages here",
+        )
+        .into_response();
     }
     let mut response = next.run(request).await;
     let asset = path.starts_with("/assets/");
@@ -52,7 +58,9 @@ async fn rules(request: Request, next: Next) -> Response {
     } else {
         "public, max-age=3600"
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     response
 }
 
@@ -62,7 +70,12 @@ fn missing(path: &str) -> Response {
     } else {
         "Not found.\n"
     };
-    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-store")], text).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        [(header::CACHE_CONTROL, "no-store")],
+        text,
+    )
+        .into_response()
 }
 
 /// The address under the public name for a request that came under another one.
@@ -91,6 +104,9 @@ mod tests {
         assert_eq!(canonical(&uri, None, &public), None);
         let there = Some("http://127.0.0.1:8080/videos?x=1".to_owned());
         assert_eq!(canonical(&uri, Some("localhost:8080"), &public), there);
-        assert_eq!(canonical(&"//evil.example".parse().unwrap(), Some("x"), &public).unwrap(), "http://127.0.0.1:8080//evil.example");
+        assert_eq!(
+            canonical(&"//evil.example".parse().unwrap(), Some("x"), &public).unwrap(),
+            "http://127.0.0.1:8080//evil.example"
+        );
     }
 }

@@ -23,27 +23,39 @@ pub(crate) struct MaybeUser(pub Option<CurrentUser>);
 
 /// Somebody who may read the admin screens.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "for the routes of the admin screens, which come next")]
+#[expect(
+    dead_code,
+    reason = "for the routes of the admin screens, which come next"
+)]
 pub(crate) struct Auditor(pub CurrentUser);
 
 /// Somebody who may act on jobs and queues.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "for the routes of the admin screens, which come next")]
+#[expect(
+    dead_code,
+    reason = "for the routes of the admin screens, which come next"
+)]
 pub(crate) struct Operator(pub CurrentUser);
 
 /// Somebody who may act on people and settings.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "for the routes of the admin screens, which come next")]
+#[expect(
+    dead_code,
+    reason = "for the routes of the admin screens, which come next"
+)]
 pub(crate) struct Admin(pub CurrentUser);
 
 impl FromRequestParts<App> for CurrentUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = bearer(parts).ok_or_else(|| Problem::unauthenticated("an access token is needed"))?;
+        let token =
+            bearer(parts).ok_or_else(|| Problem::unauthenticated("an access token is needed"))?;
         let refused = || Problem::unauthenticated("the access token is not valid any more");
         let access = app.tokens.verify(token).ok_or_else(refused)?;
-        let user = User::authenticate(&app.db, access.user, access.session).await?.ok_or_else(refused)?;
+        let user = User::authenticate(&app.db, access.user, access.session)
+            .await?
+            .ok_or_else(refused)?;
         tracing::Span::current().record("user.id", tracing::field::display(user.id));
         Ok(Self { user, access })
     }
@@ -54,7 +66,9 @@ impl OptionalFromRequestParts<App> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
-            <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+            <Self as FromRequestParts<App>>::from_request_parts(parts, app)
+                .await
+                .map(Some)
         } else {
             Ok(None)
         }
@@ -65,7 +79,9 @@ impl FromRequestParts<App> for MaybeUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        <CurrentUser as OptionalFromRequestParts<App>>::from_request_parts(parts, app).await.map(Self)
+        <CurrentUser as OptionalFromRequestParts<App>>::from_request_parts(parts, app)
+            .await
+            .map(Self)
     }
 }
 
@@ -76,7 +92,10 @@ impl MaybeUser {
     }
 }
 
-#[expect(dead_code, reason = "for the routes of the admin screens, which come next")]
+#[expect(
+    dead_code,
+    reason = "for the routes of the admin screens, which come next"
+)]
 async fn at_least(role: Role, parts: &mut Parts, app: &App) -> Result<CurrentUser, Problem> {
     let caller = <CurrentUser as FromRequestParts<App>>::from_request_parts(parts, app).await?;
     if caller.user.role >= role {

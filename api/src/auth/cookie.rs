@@ -48,7 +48,11 @@ impl Origins {
     /// The public origin and those that were allowed besides.
     pub(crate) fn new(public: String, others: impl IntoIterator<Item = String>) -> Self {
         let mut all = vec![public];
-        all.extend(others.into_iter().map(|o| o.trim_end_matches('/').to_owned()));
+        all.extend(
+            others
+                .into_iter()
+                .map(|o| o.trim_end_matches('/').to_owned()),
+        );
         Self(all)
     }
 
@@ -56,7 +60,9 @@ impl Origins {
     /// of anybody else.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
         if let Some(origin) = headers.get(header::ORIGIN) {
-            return origin.to_str().is_ok_and(|origin| self.0.iter().any(|o| o == origin));
+            return origin
+                .to_str()
+                .is_ok_and(|origin| self.0.iter().any(|o| o == origin));
         }
         headers
             .get("sec-fetch-site")
@@ -69,7 +75,10 @@ mod tests {
     use super::*;
 
     fn admit(name: &'static str, value: &'static str) -> bool {
-        let origins = Origins::new("https://tube.example".to_owned(), ["https://dev.example/".to_owned()]);
+        let origins = Origins::new(
+            "https://tube.example".to_owned(),
+            ["https://dev.example/".to_owned()],
+        );
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_static(value));
         origins.admit(&headers)
@@ -78,7 +87,13 @@ mod tests {
     #[test]
     fn only_exact_origins_are_admitted() {
         assert!(admit("origin", "https://tube.example") && admit("origin", "https://dev.example"));
-        for other in ["https://tube.example.evil", "http://tube.example", "null", "https://x.tube.example", ""] {
+        for other in [
+            "https://tube.example.evil",
+            "http://tube.example",
+            "null",
+            "https://x.tube.example",
+            "",
+        ] {
             assert!(!admit("origin", other), "{other}");
         }
         assert!(!admit("sec-fetch-site", "cross-site") && !admit("sec-fetch-site", "same-site"));
@@ -88,7 +103,8 @@ mod tests {
     #[test]
     fn the_cookie_is_out_of_reach_of_scripts() {
         let cookie = set_cookie("abc", Duration::from_secs(60), true);
-        let expected = "millrace_refresh=abc; HttpOnly; SameSite=Strict; Path=/api/auth; Max-Age=60; Secure";
+        let expected =
+            "millrace_refresh=abc; HttpOnly; SameSite=Strict; Path=/api/auth; Max-Age=60; Secure";
         assert_eq!(cookie, expected);
     }
 }

@@ -11,7 +11,10 @@ pub(crate) mod routes;
 /// Access tokens.
 mod token;
 
-#[expect(unused_imports, reason = "for the routes of the admin screens, which come next")]
+#[expect(
+    unused_imports,
+    reason = "for the routes of the admin screens, which come next"
+)]
 pub(crate) use caller::{Admin, Auditor, Operator};
 pub(crate) use caller::{CurrentUser, MaybeUser};
 pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};

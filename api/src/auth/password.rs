@@ -7,11 +7,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use tokio::{
-    sync::Semaphore,
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use zxcvbn::{Score, zxcvbn};
 
 use crate::problem::Problem;
@@ -51,7 +47,11 @@ impl Passwords {
     ///
     /// # Errors
     /// 422 `weak_password` when it is too easy to guess, also from the `about` words; 503 when too many wait.
-    pub(crate) async fn hash(&self, password: String, about: Vec<String>) -> Result<String, Problem> {
+    pub(crate) async fn hash(
+        &self,
+        password: String,
+        about: Vec<String>,
+    ) -> Result<String, Problem> {
         let length = password.chars().count();
         if length > LONGEST {
             let message = format!("must have at most {LONGEST} characters");
@@ -70,14 +70,21 @@ impl Passwords {
         })
         .await
         .context("hashing did not finish")??;
-        hash.map_err(|why| Problem::refused("weak_password", "the password is too easy to guess").at("password", why))
+        hash.map_err(|why| {
+            Problem::refused("weak_password", "the password is too easy to guess")
+                .at("password", why)
+        })
     }
 
     /// Whether `password` is the one behind `hash`; without a hash it takes as long and says no.
     ///
     /// # Errors
     /// 503 when too many wait.
-    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool, Problem> {
         if password.chars().count() > LONGEST {
             return Ok(false);
         }
@@ -86,7 +93,8 @@ impl Passwords {
         let turn = self.turn().await?;
         let matches = spawn_blocking(move || {
             let _turn = turn;
-            PasswordHash::new(&hash).is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+            PasswordHash::new(&hash)
+                .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
         })
         .await
         .context("verifying did not finish")?;
@@ -96,7 +104,9 @@ impl Passwords {
     async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
         let turn = timeout(PATIENCE, self.turns.clone().acquire_owned())
             .await
-            .map_err(|_| Problem::unavailable(anyhow::anyhow!("too many passwords wait to be hashed")))?;
+            .map_err(|_| {
+                Problem::unavailable(anyhow::anyhow!("too many passwords wait to be hashed"))
+            })?;
         Ok(turn?)
     }
 }
@@ -113,7 +123,8 @@ pub fn hash_password(password: &str) -> anyhow::Result<String> {
 }
 
 fn argon2() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("the parameters are constants within their limits");
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None)
+        .expect("the parameters are constants within their limits");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -121,7 +132,11 @@ fn argon2() -> Argon2<'static> {
 fn weakness(password: &str, about: &[String]) -> Option<String> {
     // The estimate takes time that grows with the square of the length; a hundred characters say enough.
     let head: String = password.chars().take(100).collect();
-    let about: Vec<&str> = about.iter().map(String::as_str).chain(["millrace"]).collect();
+    let about: Vec<&str> = about
+        .iter()
+        .map(String::as_str)
+        .chain(["millrace"])
+        .collect();
     let estimate = zxcvbn(&head, &about);
     if estimate.score() >= Score::Three {
         return None;
@@ -129,9 +144,16 @@ fn weakness(password: &str, about: &[String]) -> Option<String> {
     let hint = estimate.feedback().map(|feedback| {
         let warning = feedback.warning().map(|w| w.to_string());
         let tips = feedback.suggestions().iter().map(ToString::to_string);
-        warning.into_iter().chain(tips).collect::<Vec<_>>().join(" ")
+        warning
+            .into_iter()
+            .chain(tips)
+            .collect::<Vec<_>>()
+            .join(" ")
     });
-    Some(hint.filter(|h| !h.is_empty()).unwrap_or_else(|| "Add another word or two.".to_owned()))
+    Some(
+        hint.filter(|h| !h.is_empty())
+            .unwrap_or_else(|| "Add another word or two.".to_owned()),
+    )
 }
 
 #[cfg(test)]
@@ -141,23 +163,58 @@ mod tests {
     #[tokio::test]
     async fn a_password_verifies_against_its_own_hash_only() {
         let passwords = Passwords::new().unwrap();
-        let hash = passwords.hash("violet-harbour-92-kettle".to_owned(), Vec::new()).await.unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify("violet-harbour-92-kettle".to_owned(), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify("violet-harbour-92-kettlE".to_owned(), Some(hash)).await.unwrap());
-        assert!(!passwords.verify("the password of nobody".to_owned(), None).await.unwrap());
-        assert!(!passwords.verify("x".to_owned(), Some("no hash".to_owned())).await.unwrap());
+        let hash = passwords
+            .hash("violet-harbour-92-kettle".to_owned(), Vec::new())
+            .await
+            .unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(
+            passwords
+                .verify("violet-harbour-92-kettle".to_owned(), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("violet-harbour-92-kettlE".to_owned(), Some(hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("the password of nobody".to_owned(), None)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("x".to_owned(), Some("no hash".to_owned()))
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
     async fn passwords_that_are_soon_guessed_are_refused() {
         let passwords = Passwords::new().unwrap();
-        for weak in ["short", "password123", "aaaaaaaaaaaaaaaa", "ann.smith2026", "qwertyuiop"] {
+        for weak in [
+            "short",
+            "password123",
+            "aaaaaaaaaaaaaaaa",
+            "ann.smith2026",
+            "qwertyuiop",
+        ] {
             let about = vec!["ann.smith".to_owned(), "ann@example.org".to_owned()];
             let problem = passwords.hash(weak.to_owned(), about).await.unwrap_err();
             assert_eq!(problem.code(), "weak_password", "{weak}");
         }
-        let endless = passwords.hash("x".repeat(201), Vec::new()).await.unwrap_err();
+        let endless = passwords
+            .hash("x".repeat(201), Vec::new())
+            .await
+            .unwrap_err();
         assert_eq!(endless.code(), "validation");
     }
 }

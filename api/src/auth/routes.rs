@@ -82,10 +82,19 @@ async fn register(
     Body(body): Body<RegisterRequest>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
     if app.settings.registration == Registration::Closed {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "registration_closed", "registration is closed"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "registration_closed",
+            "registration is closed",
+        ));
     }
     let (username, email, language) = check_registration(&body)?;
-    throttle(&app, &format!("register:{address}"), app.settings.register_bucket).await?;
+    throttle(
+        &app,
+        &format!("register:{address}"),
+        app.settings.register_bucket,
+    )
+    .await?;
     let about = vec![username.clone(), email.clone()];
     let password_hash = app.passwords.hash(body.password, about).await?;
     let new = NewUser {
@@ -95,13 +104,17 @@ async fn register(
         role: Role::User,
         language: &language,
     };
-    let user = User::create(&app.db, new).await.map_err(|error| match error {
-        UserError::UsernameTaken => {
-            Problem::conflict("username_taken", "the user name is taken").at("username", "is taken")
-        }
-        UserError::EmailTaken => Problem::conflict("email_taken", "the email address is taken").at("email", "is taken"),
-        UserError::Database(error) => error.into(),
-    })?;
+    let user = User::create(&app.db, new)
+        .await
+        .map_err(|error| match error {
+            UserError::UsernameTaken => {
+                Problem::conflict("username_taken", "the user name is taken")
+                    .at("username", "is taken")
+            }
+            UserError::EmailTaken => Problem::conflict("email_taken", "the email address is taken")
+                .at("email", "is taken"),
+            UserError::Database(error) => error.into(),
+        })?;
     tracing::info!(user.id = %user.id, "registered a user");
     Ok((StatusCode::CREATED, Json(user.into())))
 }
@@ -110,24 +123,39 @@ fn check_registration(body: &RegisterRequest) -> Result<(String, String, String)
     let mut check = Check::default();
     let username = check.line("username", &body.username, 3, 50);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    check.that("username", username.chars().all(plain), "may hold letters, digits, _ . and - only");
+    check.that(
+        "username",
+        username.chars().all(plain),
+        "may hold letters, digits, _ . and - only",
+    );
     let email = check.line("email", &body.email, 3, 254);
     check.that("email", is_email(&email), "must be an email address");
     let language = body.language.clone().unwrap_or_else(|| "zh-TW".to_owned());
-    check.that("language", matches!(language.as_str(), "zh-TW" | "en"), "must be zh-TW or en");
+    check.that(
+        "language",
+        matches!(language.as_str(), "zh-TW" | "en"),
+        "must be zh-TW or en",
+    );
     check.finish()?;
     Ok((username, email, language))
 }
 
 /// Something before and after one `@`, no spaces, and a host that could exist. Only a mail that arrives proves more.
 fn is_email(text: &str) -> bool {
-    let Some((local, host)) = text.split_once('@') else { return false };
+    let Some((local, host)) = text.split_once('@') else {
+        return false;
+    };
     let label = |l: &str| {
-        !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-') && !l.starts_with('-') && !l.ends_with('-')
+        !l.is_empty()
+            && l.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
     };
     !local.is_empty()
         && local.len() <= 64
-        && !local.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
+        && !local
+            .chars()
+            .any(|c| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
         && host.contains('.')
         && host.split('.').all(label)
 }
@@ -159,19 +187,38 @@ async fn login(
         Some(login) => format!("login:user:{}", login.user.id),
         None => format!("login:name:{}", identifier.to_lowercase()),
     };
-    throttle(&app, &format!("login:address:{address}"), app.settings.address_bucket).await?;
+    throttle(
+        &app,
+        &format!("login:address:{address}"),
+        app.settings.address_bucket,
+    )
+    .await?;
     throttle(&app, &account, app.settings.account_bucket).await?;
     let hash = login.as_ref().map(|login| login.password_hash.clone());
     let matches = app.passwords.verify(body.password, hash).await?;
     let Some(login) = login.filter(|_| matches) else {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", "the name or the password is wrong"));
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "bad_credentials",
+            "the name or the password is wrong",
+        ));
     };
     if !login.user.is_active {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "account_inactive", "the account was deactivated"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "account_inactive",
+            "the account was deactivated",
+        ));
     }
     accounts::forgive(&app.db, &account).await?;
     let mut tx = app.db.begin().await?;
-    let session = Session::start(&mut tx, login.user.id, user_agent(&headers), app.settings.refresh_ttl).await?;
+    let session = Session::start(
+        &mut tx,
+        login.user.id,
+        user_agent(&headers),
+        app.settings.refresh_ttl,
+    )
+    .await?;
     tx.commit().await?;
     signed_in(&app, &session, login.user)
 }
@@ -186,13 +233,23 @@ async fn login(
     ),
     security(("refresh_cookie" = []))
 )]
-async fn refresh(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> Result<Response, Problem> {
+async fn refresh(
+    State(app): State<App>,
+    _: SameOrigin,
+    cookies: CookieJar,
+) -> Result<Response, Problem> {
     let Some(cookie) = cookies.get(REFRESH_COOKIE) else {
         return Err(Problem::unauthenticated("there is no session"));
     };
     let mut tx = app.db.begin().await?;
     let settings = &app.settings;
-    let rotation = Session::rotate(&mut tx, cookie.value(), settings.refresh_grace, settings.refresh_ttl).await?;
+    let rotation = Session::rotate(
+        &mut tx,
+        cookie.value(),
+        settings.refresh_grace,
+        settings.refresh_ttl,
+    )
+    .await?;
     let user = match &rotation {
         Rotation::Rotated(session) => User::find(&mut *tx, session.user).await?,
         _ => None,
@@ -205,7 +262,10 @@ async fn refresh(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> R
                 tracing::warn!(user.id = %user, session.id = %session, "an old refresh token was used: the session is revoked");
                 app.relay.recheck_sessions();
             }
-            Ok(without_cookie(&app, Problem::unauthenticated("the session has ended")))
+            Ok(without_cookie(
+                &app,
+                Problem::unauthenticated("the session has ended"),
+            ))
         }
     }
 }
@@ -219,7 +279,11 @@ async fn refresh(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> R
     ),
     security(("refresh_cookie" = []))
 )]
-async fn logout(State(app): State<App>, _: SameOrigin, cookies: CookieJar) -> Result<Response, Problem> {
+async fn logout(
+    State(app): State<App>,
+    _: SameOrigin,
+    cookies: CookieJar,
+) -> Result<Response, Problem> {
     if let Some(cookie) = cookies.get(REFRESH_COOKIE) {
         Session::sign_out(&app.db, cookie.value()).await?;
         app.relay.recheck_sessions();
@@ -246,8 +310,15 @@ fn signed_in(app: &App, session: &Session, user: User) -> Result<Response, Probl
         expires_in: app.tokens.ttl().as_secs(),
         user: user.into(),
     };
-    let cookie = set_cookie(&session.refresh_token, app.settings.refresh_ttl, app.settings.secure);
-    let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, NO_STORE)];
+    let cookie = set_cookie(
+        &session.refresh_token,
+        app.settings.refresh_ttl,
+        app.settings.secure,
+    );
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::CACHE_CONTROL, NO_STORE),
+    ];
     Ok((headers, Json(body)).into_response())
 }
 
@@ -268,7 +339,10 @@ async fn throttle(app: &App, key: &str, bucket: accounts::Bucket) -> Result<(), 
 }
 
 fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -280,7 +354,17 @@ mod tests {
         for good in ["ann@example.org", "a.b+c@sub.example.co", "王@例子.tw"] {
             assert!(is_email(good), "{good}");
         }
-        for bad in ["ann", "ann@", "@example.org", "ann@example", "a b@example.org", "ann@ex..org", "a@b@c.org", "<a>@b.org", "a@-b.org"] {
+        for bad in [
+            "ann",
+            "ann@",
+            "@example.org",
+            "ann@example",
+            "a b@example.org",
+            "ann@ex..org",
+            "a@b@c.org",
+            "<a>@b.org",
+            "a@-b.org",
+        ] {
             assert!(!is_email(bad), "{bad}");
         }
     }

@@ -3,7 +3,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
 use millrace_domain::ids::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -85,7 +87,12 @@ impl AccessTokens {
         validation.leeway = LEEWAY;
         let decoding = std::iter::once(&options.key)
             .chain(&options.previous)
-            .map(|key| (key.id.clone(), DecodingKey::from_secret(key.secret.as_bytes())))
+            .map(|key| {
+                (
+                    key.id.clone(),
+                    DecodingKey::from_secret(key.secret.as_bytes()),
+                )
+            })
             .collect();
         Self {
             header,
@@ -151,7 +158,9 @@ impl AccessTokens {
 
 impl std::fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessTokens").field("keys", &self.decoding.keys()).finish_non_exhaustive()
+        f.debug_struct("AccessTokens")
+            .field("keys", &self.decoding.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,7 +175,10 @@ mod tests {
     const OLD: &str = "fedcba9876543210fedcba9876543210";
 
     fn tokens() -> AccessTokens {
-        let key = |id: &str, secret: &str| SigningKey { id: id.to_owned(), secret: secret.to_owned() };
+        let key = |id: &str, secret: &str| SigningKey {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        };
         AccessTokens::new(TokenOptions {
             issuer: "millrace".to_owned(),
             audience: "millrace-web".to_owned(),
@@ -214,7 +226,9 @@ mod tests {
     fn a_token_of_ours_is_accepted() {
         let tokens = tokens();
         let (user, session) = (UserId::new(), SessionId::new());
-        let access = tokens.verify(&tokens.issue(user, session).unwrap()).unwrap();
+        let access = tokens
+            .verify(&tokens.issue(user, session).unwrap())
+            .unwrap();
         assert_eq!((access.user, access.session), (user, session));
         assert!(tokens.verify(&hs256(&header(), &claims())).is_some());
     }
@@ -222,23 +236,57 @@ mod tests {
     #[test]
     fn the_previous_key_is_accepted_under_its_own_name_only() {
         let old = with(header(), "kid", json!("k1"));
-        assert!(tokens().verify(&sign(&old, &claims(), OLD, ALGORITHM)).is_some());
-        assert!(tokens().verify(&sign(&header(), &claims(), OLD, ALGORITHM)).is_none());
-        assert!(tokens().verify(&sign(&old, &claims(), SECRET, ALGORITHM)).is_none());
+        assert!(
+            tokens()
+                .verify(&sign(&old, &claims(), OLD, ALGORITHM))
+                .is_some()
+        );
+        assert!(
+            tokens()
+                .verify(&sign(&header(), &claims(), OLD, ALGORITHM))
+                .is_none()
+        );
+        assert!(
+            tokens()
+                .verify(&sign(&old, &claims(), SECRET, ALGORITHM))
+                .is_none()
+        );
     }
 
     #[test]
     fn forged_claims_are_refused() {
         let now = Utc::now().timestamp();
         let forgeries = [
-            ("iss", json!("evil")), ("iss", Value::Null), ("iss", json!(["millrace"])), ("iss", json!("")),
-            ("aud", json!("other")), ("aud", Value::Null), ("aud", json!(["millrace-web", "other"])), ("aud", json!("")),
-            ("sub", json!("admin")), ("sub", Value::Null), ("sub", json!(1)), ("sub", json!("")),
-            ("sid", Value::Null), ("sid", json!("x")), ("jti", Value::Null), ("jti", json!(7)),
-            ("exp", json!(now - 6)), ("exp", Value::Null), ("exp", json!("soon")), ("exp", json!(0)), ("exp", json!(-1)),
-            ("exp", json!(now - 1_000_000)), ("exp", json!(true)), ("exp", json!([now + 900])),
-            ("nbf", json!(now + 60)), ("nbf", Value::Null), ("nbf", json!("now")),
-            ("iat", json!(now + 60)), ("iat", Value::Null), ("iat", json!("now")),
+            ("iss", json!("evil")),
+            ("iss", Value::Null),
+            ("iss", json!(["millrace"])),
+            ("iss", json!("")),
+            ("aud", json!("other")),
+            ("aud", Value::Null),
+            ("aud", json!(["millrace-web", "other"])),
+            ("aud", json!("")),
+            ("sub", json!("admin")),
+            ("sub", Value::Null),
+            ("sub", json!(1)),
+            ("sub", json!("")),
+            ("sid", Value::Null),
+            ("sid", json!("x")),
+            ("jti", Value::Null),
+            ("jti", json!(7)),
+            ("exp", json!(now - 6)),
+            ("exp", Value::Null),
+            ("exp", json!("soon")),
+            ("exp", json!(0)),
+            ("exp", json!(-1)),
+            ("exp", json!(now - 1_000_000)),
+            ("exp", json!(true)),
+            ("exp", json!([now + 900])),
+            ("nbf", json!(now + 60)),
+            ("nbf", Value::Null),
+            ("nbf", json!("now")),
+            ("iat", json!(now + 60)),
+            ("iat", Value::Null),
+            ("iat", json!("now")),
         ];
         for (claim, value) in forgeries {
             let token = hs256(&header(), &with(claims(), claim, value.clone()));
@@ -249,13 +297,31 @@ mod tests {
     #[test]
     fn forged_headers_are_refused() {
         let forgeries = [
-            ("alg", json!("none")), ("alg", json!("None")), ("alg", json!("HS512")), ("alg", json!("RS256")),
-            ("alg", json!("EdDSA")), ("alg", json!("hs256")), ("alg", json!("")), ("alg", Value::Null), ("alg", json!(["HS256"])),
-            ("typ", json!("JWT")), ("typ", Value::Null), ("typ", json!("rt+jwt")), ("typ", json!("")), ("typ", json!(1)),
-            ("kid", json!("k3")), ("kid", Value::Null), ("kid", json!("")), ("kid", json!("../../dev/null")),
-            ("kid", json!("k2' or '1'='1")), ("kid", json!(2)),
-            ("jku", json!("https://evil.example/keys")), ("x5u", json!("https://evil.example/cert")),
-            ("jwk", json!({"kty": "oct", "k": "AAAA"})), ("x5c", json!(["AAAA"])), ("crit", json!(["exp"])),
+            ("alg", json!("none")),
+            ("alg", json!("None")),
+            ("alg", json!("HS512")),
+            ("alg", json!("RS256")),
+            ("alg", json!("EdDSA")),
+            ("alg", json!("hs256")),
+            ("alg", json!("")),
+            ("alg", Value::Null),
+            ("alg", json!(["HS256"])),
+            ("typ", json!("JWT")),
+            ("typ", Value::Null),
+            ("typ", json!("rt+jwt")),
+            ("typ", json!("")),
+            ("typ", json!(1)),
+            ("kid", json!("k3")),
+            ("kid", Value::Null),
+            ("kid", json!("")),
+            ("kid", json!("../../dev/null")),
+            ("kid", json!("k2' or '1'='1")),
+            ("kid", json!(2)),
+            ("jku", json!("https://evil.example/keys")),
+            ("x5u", json!("https://evil.example/cert")),
+            ("jwk", json!({"kty": "oct", "k": "AAAA"})),
+            ("x5c", json!(["AAAA"])),
+            ("crit", json!(["exp"])),
             ("cty", json!("JWT")),
         ];
         for (name, value) in forgeries {
@@ -271,7 +337,11 @@ mod tests {
         let swapped = {
             let mut other = claims();
             other["sub"] = json!(Uuid::now_v7());
-            format!("{}.{}.{signature}", message.split('.').next().unwrap(), URL_SAFE_NO_PAD.encode(other.to_string()))
+            format!(
+                "{}.{}.{signature}",
+                message.split('.').next().unwrap(),
+                URL_SAFE_NO_PAD.encode(other.to_string())
+            )
         };
         let forged = [
             message.to_owned(),
@@ -281,7 +351,12 @@ mod tests {
             format!("{message}.{signature}x"),
             format!("{good}.{signature}"),
             format!(" {good}"),
-            sign(&header(), &claims(), "another secret, just as long as it", ALGORITHM),
+            sign(
+                &header(),
+                &claims(),
+                "another secret, just as long as it",
+                ALGORITHM,
+            ),
             sign(&header(), &claims(), "", ALGORITHM),
             sign(&header(), &claims(), SECRET, Algorithm::HS512),
             swapped,

@@ -46,7 +46,11 @@ impl Playback {
 
     /// The master playlist of a video that can be watched, for somebody who may.
     pub(crate) fn master_url(&self, video: &Video) -> String {
-        let list = if video.status == Status::Ready { "vod" } else { "event" };
+        let list = if video.status == Status::Ready {
+            "vod"
+        } else {
+            "event"
+        };
         format!("/api/hls/{}/{list}/master.m3u8", self.mint(video))
     }
 
@@ -71,17 +75,35 @@ impl Playback {
 
     /// What a token entitles to now; none if it is forged, over, or for something that was hidden, deleted or made
     /// again since.
-    async fn judge(&self, db: &PgPool, token: &str) -> Result<Option<(PlaybackToken, Entitlement)>, sqlx::Error> {
-        let Some(token) = self.key.verify(token, now()) else { return Ok(None) };
-        let Some(entitlement) = self.entitlement(db, token).await? else { return Ok(None) };
+    async fn judge(
+        &self,
+        db: &PgPool,
+        token: &str,
+    ) -> Result<Option<(PlaybackToken, Entitlement)>, sqlx::Error> {
+        let Some(token) = self.key.verify(token, now()) else {
+            return Ok(None);
+        };
+        let Some(entitlement) = self.entitlement(db, token).await? else {
+            return Ok(None);
+        };
         // A token without an end was made for everybody, and so it is good for what everybody may see.
         let admitted = token.expires_at.is_some() || entitlement.visibility != Visibility::Private;
-        Ok((admitted && entitlement.generation == token.generation).then_some((token, entitlement)))
+        Ok(
+            (admitted && entitlement.generation == token.generation)
+                .then_some((token, entitlement)),
+        )
     }
 
-    async fn entitlement(&self, db: &PgPool, token: PlaybackToken) -> Result<Option<Entitlement>, sqlx::Error> {
+    async fn entitlement(
+        &self,
+        db: &PgPool,
+        token: PlaybackToken,
+    ) -> Result<Option<Entitlement>, sqlx::Error> {
         let known = {
-            let map = self.entitlements.lock().unwrap_or_else(PoisonError::into_inner);
+            let map = self
+                .entitlements
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             map.get(&token.video).cloned()
         };
         if let Some((at, entitlement)) = known
@@ -93,7 +115,10 @@ impl Playback {
             return Ok(Some(entitlement));
         }
         let fresh = Entitlement::of(db, token.video).await?;
-        let mut map = self.entitlements.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self
+            .entitlements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if map.len() >= REMEMBERED {
             map.retain(|_, (at, _)| at.elapsed() < BELIEVED);
         }
@@ -110,10 +135,16 @@ impl Playback {
 
     /// Forgets what was remembered of a video: after its visibility changed or it was deleted here.
     pub(crate) fn forget(&self, video: VideoId) {
-        self.entitlements.lock().unwrap_or_else(PoisonError::into_inner).remove(&video);
+        self.entitlements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&video);
     }
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }

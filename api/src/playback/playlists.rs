@@ -36,7 +36,11 @@ impl Name {
             return Some(Self::Master);
         }
         match stem.strip_suffix("-iframes") {
-            Some(rendition) => rendition.parse().ok().filter(|r: &Rendition| r.is_video()).map(Self::IFrames),
+            Some(rendition) => rendition
+                .parse()
+                .ok()
+                .filter(|r: &Rendition| r.is_video())
+                .map(Self::IFrames),
             None => stem.parse().ok().map(Self::Media),
         }
     }
@@ -59,7 +63,10 @@ impl Uris for Relative {
 
     fn init(&self, rendition: Rendition, init_key: &str) -> String {
         let folder = folder(self.video, self.generation, rendition);
-        format!("../s/{rendition}/init.mp4?k={}", init_key.strip_prefix(&folder).unwrap_or(init_key))
+        format!(
+            "../s/{rendition}/init.mp4?k={}",
+            init_key.strip_prefix(&folder).unwrap_or(init_key)
+        )
     }
 
     fn segment(&self, rendition: Rendition, n: i32) -> String {
@@ -73,12 +80,19 @@ fn folder(video: VideoId, generation: i32, rendition: Rendition) -> String {
 }
 
 /// The key of the init segment that a playlist named by `tail`: below the rendition's folder, and nowhere else.
-pub(super) fn init_key(video: VideoId, generation: i32, rendition: Rendition, tail: &str) -> Option<String> {
+pub(super) fn init_key(
+    video: VideoId,
+    generation: i32,
+    rendition: Rendition,
+    tail: &str,
+) -> Option<String> {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'/' | b'.');
     let sound = !tail.is_empty()
         && tail.len() <= 100
         && tail.bytes().all(plain)
-        && tail.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        && tail
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
     sound.then(|| folder(video, generation, rendition) + tail)
 }
 
@@ -92,8 +106,13 @@ pub(super) async fn render(
     if list == List::Vod && video.status != Status::Ready {
         return Ok(None);
     }
-    let Some(grid) = grid(video) else { return Ok(None) };
-    let uris = Relative { video: video.id, generation: video.generation };
+    let Some(grid) = grid(video) else {
+        return Ok(None);
+    };
+    let uris = Relative {
+        video: video.id,
+        generation: video.generation,
+    };
     match name {
         Name::Master => master(conn, video, list, &grid, &uris).await,
         Name::Media(rendition) => {
@@ -103,16 +122,29 @@ pub(super) async fn render(
             }
             let stage = match list {
                 List::Vod => Stage::Vod,
-                List::Event => Stage::Event { complete: video.status == Status::Ready },
+                List::Event => Stage::Event {
+                    complete: video.status == Status::Ready,
+                },
             };
-            Ok(Some(playlist::media(rendition, stage, grid.target_duration(), &segments, &uris)))
+            Ok(Some(playlist::media(
+                rendition,
+                stage,
+                grid.target_duration(),
+                &segments,
+                &uris,
+            )))
         }
         Name::IFrames(rendition) => {
             if list == List::Event {
                 return Ok(None);
             }
             let segments = segments(conn, video, list, rendition).await?;
-            Ok(playlist::iframes(rendition, grid.target_duration(), &segments, &uris))
+            Ok(playlist::iframes(
+                rendition,
+                grid.target_duration(),
+                &segments,
+                &uris,
+            ))
         }
     }
 }
@@ -127,19 +159,42 @@ async fn master(
     let mut entries = Vec::new();
     let mut audio = None;
     for quality in videos::qualities(&mut *conn, video.id, video.generation).await? {
-        let rendition: Rendition = quality.rendition.parse().context("a rendition has an unknown name")?;
+        let rendition: Rendition = quality
+            .rendition
+            .parse()
+            .context("a rendition has an unknown name")?;
         // Without codecs there is no first segment yet, and so nothing to play.
-        let Some(codecs) = quality.codecs.clone() else { return Ok(None) };
+        let Some(codecs) = quality.codecs.clone() else {
+            return Ok(None);
+        };
         let (bandwidth, average_bandwidth) = declared(&quality, list);
         match quality.width.zip(quality.height) {
-            None => audio = Some(AudioEntry { codecs, bandwidth, average_bandwidth }),
+            None => {
+                audio = Some(AudioEntry {
+                    codecs,
+                    bandwidth,
+                    average_bandwidth,
+                })
+            }
             Some((width, height)) => {
                 let iframes = match list {
                     List::Event => None,
                     List::Vod => iframes(conn, video, rendition, grid).await?,
                 };
-                let fps = Fps::new(video.fps_num.unwrap_or(grid.fps.num), video.fps_den.unwrap_or(grid.fps.den));
-                entries.push(VideoEntry { rendition, width, height, fps, codecs, bandwidth, average_bandwidth, iframes });
+                let fps = Fps::new(
+                    video.fps_num.unwrap_or(grid.fps.num),
+                    video.fps_den.unwrap_or(grid.fps.den),
+                );
+                entries.push(VideoEntry {
+                    rendition,
+                    width,
+                    height,
+                    fps,
+                    codecs,
+                    bandwidth,
+                    average_bandwidth,
+                    iframes,
+                });
             }
         }
     }
@@ -153,7 +208,10 @@ async fn master(
 fn declared(quality: &Quality, list: List) -> (i32, Option<i32>) {
     match list {
         List::Event => (quality.max_bitrate, None),
-        List::Vod => (quality.bandwidth.unwrap_or(quality.max_bitrate), quality.average_bandwidth),
+        List::Vod => (
+            quality.bandwidth.unwrap_or(quality.max_bitrate),
+            quality.average_bandwidth,
+        ),
     }
 }
 
@@ -164,7 +222,10 @@ async fn iframes(
     grid: &Grid,
 ) -> anyhow::Result<Option<IFrameEntry>> {
     let segments = segments(conn, video, List::Vod, rendition).await?;
-    let known = !segments.is_empty() && segments.iter().all(|segment| segment.keyframe_bytes.is_some());
+    let known = !segments.is_empty()
+        && segments
+            .iter()
+            .all(|segment| segment.keyframe_bytes.is_some());
     Ok(known.then(|| IFrameEntry {
         bandwidth: playlist::measure_iframes(grid.target_duration(), &segments),
     }))
@@ -182,7 +243,10 @@ async fn segments(
         all.len()
     } else {
         let window = videos::window(conn, video.id, video.generation).await?;
-        window.segments.get(rendition.as_str()).map_or(0, |&n| usize::try_from(n).unwrap_or(0))
+        window
+            .segments
+            .get(rendition.as_str())
+            .map_or(0, |&n| usize::try_from(n).unwrap_or(0))
     };
     Ok(all.iter().take(count).map(Into::into).collect())
 }
@@ -201,9 +265,22 @@ mod tests {
     fn names_of_files_are_read() {
         assert_eq!(Name::parse("master.m3u8"), Some(Name::Master));
         assert_eq!(Name::parse("v720.m3u8"), Some(Name::Media(Rendition::V720)));
-        assert_eq!(Name::parse("audio.m3u8"), Some(Name::Media(Rendition::Audio)));
-        assert_eq!(Name::parse("v720-iframes.m3u8"), Some(Name::IFrames(Rendition::V720)));
-        for other in ["", "v721.m3u8", "master", "audio-iframes.m3u8", "../master.m3u8", "v720-iframes-iframes.m3u8"] {
+        assert_eq!(
+            Name::parse("audio.m3u8"),
+            Some(Name::Media(Rendition::Audio))
+        );
+        assert_eq!(
+            Name::parse("v720-iframes.m3u8"),
+            Some(Name::IFrames(Rendition::V720))
+        );
+        for other in [
+            "",
+            "v721.m3u8",
+            "master",
+            "audio-iframes.m3u8",
+            "../master.m3u8",
+            "v720-iframes-iframes.m3u8",
+        ] {
             assert_eq!(Name::parse(other), None, "{other}");
         }
     }
@@ -212,10 +289,26 @@ mod tests {
     fn an_init_segment_lies_in_its_renditions_folder() {
         let video = VideoId::new();
         let key = format!("hls/{video}/2/v720/c0-1/init.mp4");
-        let uri = Relative { video, generation: 2 }.init(Rendition::V720, &key);
+        let uri = Relative {
+            video,
+            generation: 2,
+        }
+        .init(Rendition::V720, &key);
         assert_eq!(uri, "../s/v720/init.mp4?k=c0-1/init.mp4");
-        assert_eq!(init_key(video, 2, Rendition::V720, "c0-1/init.mp4"), Some(key));
-        for tail in ["", "../v1080/c0-1/init.mp4", "/etc", "a//b", "a/../b", "a\u{0}", "a?b", "%2e%2e/x"] {
+        assert_eq!(
+            init_key(video, 2, Rendition::V720, "c0-1/init.mp4"),
+            Some(key)
+        );
+        for tail in [
+            "",
+            "../v1080/c0-1/init.mp4",
+            "/etc",
+            "a//b",
+            "a/../b",
+            "a\u{0}",
+            "a?b",
+            "%2e%2e/x",
+        ] {
             assert_eq!(init_key(video, 2, Rendition::V720, tail), None, "{tail}");
         }
     }

@@ -1,5 +1,8 @@
 //! The routes below /api/hls, and the poster.
-#![expect(unused_qualifications, reason = "utoipa's macros qualify the names of query structs")]
+#![expect(
+    unused_qualifications,
+    reason = "utoipa's macros qualify the names of query structs"
+)]
 
 use std::time::Duration;
 
@@ -71,12 +74,25 @@ async fn get_playlist(
     let name = Name::parse(&file).ok_or_else(Problem::not_found)?;
     let (token, entitlement) = admit(&app, &token).await?;
     // One snapshot, so that a list never names what its window does not know.
-    let mut tx = app.db.begin_with("begin isolation level repeatable read read only").await?;
-    let video = Video::find(&mut *tx, token.video).await?.filter(|video| video.generation == token.generation);
-    let Some(video) = video else { return Err(Problem::not_found()) };
-    let text = playlists::render(&mut tx, &video, list, name).await?.ok_or_else(Problem::not_found)?;
+    let mut tx = app
+        .db
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    let video = Video::find(&mut *tx, token.video)
+        .await?
+        .filter(|video| video.generation == token.generation);
+    let Some(video) = video else {
+        return Err(Problem::not_found());
+    };
+    let text = playlists::render(&mut tx, &video, list, name)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     tx.commit().await?;
-    Ok(answer(&headers, text, caching(list, entitlement.visibility)))
+    Ok(answer(
+        &headers,
+        text,
+        caching(list, entitlement.visibility),
+    ))
 }
 
 /// How long a playlist may be kept. A final one never changes under its address, but the video may be hidden.
@@ -94,13 +110,23 @@ fn answer(headers: &HeaderMap, text: String, caching: HeaderValue) -> Response {
     let same = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+        .is_some_and(|known| {
+            known
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == tag)
+        });
     let mut response = if same {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], text).into_response()
+        (
+            [(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")],
+            text,
+        )
+            .into_response()
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, caching);
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -137,13 +163,32 @@ async fn get_segment(
     let rendition: Rendition = rendition.parse().map_err(|_| Problem::not_found())?;
     let (token, entitlement) = admit(&app, &token).await?;
     let key = if file == "init.mp4" {
-        query.k.and_then(|tail| init_key(token.video, token.generation, rendition, &tail))
+        query
+            .k
+            .and_then(|tail| init_key(token.video, token.generation, rendition, &tail))
     } else {
-        let n = file.strip_suffix(".m4s").and_then(|n| n.parse().ok()).filter(|n| (0..i32::MAX).contains(n));
-        let Some(n) = n else { return Err(Problem::not_found()) };
-        segment_key(&app.db, token.video, token.generation, rendition.as_str(), n).await?
+        let n = file
+            .strip_suffix(".m4s")
+            .and_then(|n| n.parse().ok())
+            .filter(|n| (0..i32::MAX).contains(n));
+        let Some(n) = n else {
+            return Err(Problem::not_found());
+        };
+        segment_key(
+            &app.db,
+            token.video,
+            token.generation,
+            rendition.as_str(),
+            n,
+        )
+        .await?
     };
-    redirect(&app, &key.ok_or_else(Problem::not_found)?, entitlement.visibility).await
+    redirect(
+        &app,
+        &key.ok_or_else(Problem::not_found)?,
+        entitlement.visibility,
+    )
+    .await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -170,20 +215,32 @@ async fn get_poster(
 ) -> Result<Response, Problem> {
     let token = query.t.ok_or_else(Problem::not_found)?;
     let (token, entitlement) = admit(&app, &token).await?;
-    let key = entitlement.poster_key.filter(|_| token.video == id).ok_or_else(Problem::not_found)?;
+    let key = entitlement
+        .poster_key
+        .filter(|_| token.video == id)
+        .ok_or_else(Problem::not_found)?;
     redirect(&app, &key, entitlement.visibility).await
 }
 
 async fn admit(app: &App, token: &str) -> Result<(PlaybackToken, Entitlement), Problem> {
-    app.playback.judge(&app.db, token).await?.ok_or_else(Problem::not_found)
+    app.playback
+        .judge(&app.db, token)
+        .await?
+        .ok_or_else(Problem::not_found)
 }
 
 async fn redirect(app: &App, key: &str, visibility: Visibility) -> Result<Response, Problem> {
     let private = visibility == Visibility::Private;
     let options = if private {
-        GetOptions { ttl: PRIVATE_TTL, shared: false }
+        GetOptions {
+            ttl: PRIVATE_TTL,
+            shared: false,
+        }
     } else {
-        GetOptions { ttl: SHARED_TTL, shared: true }
+        GetOptions {
+            ttl: SHARED_TTL,
+            shared: true,
+        }
     };
     let url = app.storage.presign_get(key, options).await?;
     let caching = if private {

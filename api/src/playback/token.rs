@@ -34,7 +34,8 @@ impl std::fmt::Debug for PlaybackKey {
 impl PlaybackKey {
     /// A key from the configured secret.
     pub(crate) fn new(secret: &str) -> Self {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+            .expect("HMAC takes keys of any length");
         mac.update(PURPOSE);
         Self(mac)
     }
@@ -45,7 +46,12 @@ impl PlaybackKey {
         bytes[..16].copy_from_slice(token.video.0.as_bytes());
         bytes[16..20].copy_from_slice(&token.generation.to_be_bytes());
         bytes[20..28].copy_from_slice(&token.expires_at.unwrap_or(0).to_be_bytes());
-        let mac = self.0.clone().chain_update(&bytes[..BODY]).finalize().into_bytes();
+        let mac = self
+            .0
+            .clone()
+            .chain_update(&bytes[..BODY])
+            .finalize()
+            .into_bytes();
         bytes[BODY..].copy_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -72,7 +78,11 @@ mod tests {
     use super::*;
 
     fn token(expires_at: Option<u64>) -> PlaybackToken {
-        PlaybackToken { video: VideoId::new(), generation: 3, expires_at }
+        PlaybackToken {
+            video: VideoId::new(),
+            generation: 3,
+            expires_at,
+        }
     }
 
     #[test]
@@ -95,9 +105,20 @@ mod tests {
         for i in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[i] ^= 1;
-            assert_eq!(key.verify(&URL_SAFE_NO_PAD.encode(changed), 0), None, "byte {i}");
+            assert_eq!(
+                key.verify(&URL_SAFE_NO_PAD.encode(changed), 0),
+                None,
+                "byte {i}"
+            );
         }
-        for text in ["", "x", &good[1..], &format!("{good}A"), &other, "../../etc/passwd"] {
+        for text in [
+            "",
+            "x",
+            &good[1..],
+            &format!("{good}A"),
+            &other,
+            "../../etc/passwd",
+        ] {
             assert_eq!(key.verify(text, 0), None, "{text}");
         }
     }

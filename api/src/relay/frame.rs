@@ -11,13 +11,17 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientFrame {
     /// The first frame, and again to extend the session.
-    Auth { ticket: String },
+    Auth {
+        ticket: String,
+    },
     Subscribe {
         topic: String,
         /// Where the client stands; what it missed is sent if that is still known.
         since: Option<Since>,
     },
-    Unsubscribe { topic: String },
+    Unsubscribe {
+        topic: String,
+    },
     Ping,
 }
 
@@ -42,9 +46,16 @@ pub(super) struct Progress {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ServerFrame<'a> {
-    AuthOk { expires_at: DateTime<Utc> },
-    Subscribed { topic: &'a str, recovered: bool },
-    Unsubscribed { topic: &'a str },
+    AuthOk {
+        expires_at: DateTime<Utc>,
+    },
+    Subscribed {
+        topic: &'a str,
+        recovered: bool,
+    },
+    Unsubscribed {
+        topic: &'a str,
+    },
     Pong,
     Error {
         code: &'static str,
@@ -87,7 +98,13 @@ pub(super) fn event(topic: &str, head: Head, data: &str, progress: Option<Progre
     addressed("event", topic, head, data, progress)
 }
 
-fn addressed(kind: &str, topic: &str, head: Head, data: &str, progress: Option<Progress>) -> Utf8Bytes {
+fn addressed(
+    kind: &str,
+    topic: &str,
+    head: Head,
+    data: &str,
+    progress: Option<Progress>,
+) -> Utf8Bytes {
     let progress = progress
         .and_then(|p| serde_json::to_string(&p).ok())
         .map_or_else(String::new, |p| format!(r#","progress":{p}"#));
@@ -109,7 +126,10 @@ mod tests {
         assert_eq!(frame(r#"{"type":"ping"}"#), ClientFrame::Ping);
         assert_eq!(
             frame(r#"{"type":"subscribe","topic":"t","since":{"epoch":1,"seq":2}}"#),
-            ClientFrame::Subscribe { topic: "t".to_owned(), since: Some(Since { epoch: 1, seq: 2 }) }
+            ClientFrame::Subscribe {
+                topic: "t".to_owned(),
+                since: Some(Since { epoch: 1, seq: 2 })
+            }
         );
         assert!(serde_json::from_str::<ClientFrame>(r#"{"type":"shout"}"#).is_err());
     }
@@ -118,13 +138,29 @@ mod tests {
     fn server_frames_are_json() {
         let head = Head { epoch: 5, seq: 7 };
         let job = VideoId::new();
-        let text = event("video:x", head, r#"{"a":1}"#, Some(Progress { job, run_no: 1, n: 9 }));
+        let text = event(
+            "video:x",
+            head,
+            r#"{"a":1}"#,
+            Some(Progress {
+                job,
+                run_no: 1,
+                n: 9,
+            }),
+        );
         let value: serde_json::Value = serde_json::from_str(text.as_str()).unwrap();
         assert_eq!(value["type"], "event");
-        assert_eq!((value["epoch"].as_i64(), value["seq"].as_i64()), (Some(5), Some(7)));
+        assert_eq!(
+            (value["epoch"].as_i64(), value["seq"].as_i64()),
+            (Some(5), Some(7))
+        );
         assert_eq!(value["data"]["a"], 1);
         assert_eq!(value["progress"]["n"], 9);
-        let value: serde_json::Value = serde_json::from_str(error("not_found", None).as_str()).unwrap();
-        assert_eq!(value, serde_json::json!({"type": "error", "code": "not_found"}));
+        let value: serde_json::Value =
+            serde_json::from_str(error("not_found", None).as_str()).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({"type": "error", "code": "not_found"})
+        );
     }
 }

@@ -108,7 +108,12 @@ impl Hub {
 
     /// Adds a subscriber that buffers. Its snapshot must be read after this.
     pub(super) fn join(&self, socket: u64, user: UserId, outbox: Arc<Outbox>) {
-        let subscriber = Subscriber { outbox, user, seen: i64::MIN, buffer: Some(Vec::new()) };
+        let subscriber = Subscriber {
+            outbox,
+            user,
+            seen: i64::MIN,
+            buffer: Some(Vec::new()),
+        };
         self.lock().subscribers.insert(socket, subscriber);
     }
 
@@ -157,7 +162,9 @@ impl Hub {
             state.said.clear();
             state.news.progress = true;
         }
-        let Some(subscriber) = state.subscribers.get_mut(&socket) else { return };
+        let Some(subscriber) = state.subscribers.get_mut(&socket) else {
+            return;
+        };
         subscriber.seen = snapshot.head.seq;
         let outbox = &subscriber.outbox;
         outbox.answer(frame::subscribed(&self.name, missed.is_some()));
@@ -182,7 +189,11 @@ impl Hub {
         let mut not_before = Instant::now();
         loop {
             let waits = later.progress || later.events || later.resync;
-            let at = if later.events || later.resync { not_before } else { next_progress.max(not_before) };
+            let at = if later.events || later.resync {
+                not_before
+            } else {
+                next_progress.max(not_before)
+            };
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = sleep_until(at), if waits => {}
@@ -202,10 +213,15 @@ impl Hub {
             if !(due.events || due.progress || due.resync) {
                 continue;
             }
-            let Ok(_turn) = turns.acquire().await else { return };
+            let Ok(_turn) = turns.acquire().await else {
+                return;
+            };
             match self.look(&source, due).await {
                 Ok(()) => {
-                    later = News { progress: later.progress && !due.progress, ..News::default() };
+                    later = News {
+                        progress: later.progress && !due.progress,
+                        ..News::default()
+                    };
                     if due.progress {
                         next_progress = Instant::now() + PROGRESS_EVERY;
                     }
@@ -221,7 +237,11 @@ impl Hub {
     fn take_news(&self) -> News {
         let mut state = self.lock();
         // Without a snapshot there is nowhere to read on from; the first one rings again.
-        if state.head.is_none() { News::default() } else { std::mem::take(&mut state.news) }
+        if state.head.is_none() {
+            News::default()
+        } else {
+            std::mem::take(&mut state.news)
+        }
     }
 
     async fn look(&self, source: &Source, due: News) -> Result<(), sqlx::Error> {
@@ -241,7 +261,9 @@ impl Hub {
     /// Reads and hands out events until there are no more.
     async fn read_events(&self, source: &Source) -> Result<(), sqlx::Error> {
         loop {
-            let Some(mut head) = self.lock().head else { return Ok(()) };
+            let Some(mut head) = self.lock().head else {
+                return Ok(());
+            };
             let mut tx = source.begin().await?;
             if head == Head::NONE {
                 // The topic's first event brings its epoch.
@@ -251,7 +273,10 @@ impl Hub {
             if events.is_empty() {
                 return Ok(());
             }
-            if events.first().is_some_and(|event| event.seq != head.seq + 1) {
+            if events
+                .first()
+                .is_some_and(|event| event.seq != head.seq + 1)
+            {
                 // Pruned under our feet.
                 drop(tx);
                 return self.resync(source).await;
@@ -271,7 +296,10 @@ impl Hub {
         let mut state = self.lock();
         self.expel_strangers(&mut state, live);
         for event in events {
-            let head = Head { epoch, seq: event.seq };
+            let head = Head {
+                epoch,
+                seq: event.seq,
+            };
             let (data, kind) = render(self.topic, event, live);
             let frame = frame::event(&self.name, head, &data, None);
             state.hand_out(Place::Numbered(event.seq), &Parcel { frame, kind });
@@ -289,14 +317,19 @@ impl Hub {
         let live = source.moving(&mut tx, self.topic).await?;
         drop(tx);
         let mut state = self.lock();
-        let Some(head) = state.head else { return Ok(()) };
+        let Some(head) = state.head else {
+            return Ok(());
+        };
         self.expel_strangers(&mut state, &live);
         for (id, live) in &live {
             if state.said.get(id).is_some_and(|said| *said == live.data) {
                 continue;
             }
             let frame = frame::event(&self.name, head, &live.data, Some(live.progress));
-            let parcel = Parcel { frame, kind: Kind::Progress(self.topic, *id) };
+            let parcel = Parcel {
+                frame,
+                kind: Kind::Progress(self.topic, *id),
+            };
             if state.hand_out(Place::On(head.seq), &parcel) {
                 state.said.insert(*id, live.data.clone());
             } else {
@@ -321,11 +354,20 @@ impl Hub {
                 state.unsettled = snapshot.unsettled;
                 state.said.clear();
                 let frame = frame::snapshot(&self.name, snapshot.head, &snapshot.data);
-                state.hand_out(Place::From(snapshot.head.seq), &Parcel { frame, kind: Kind::Answer });
+                state.hand_out(
+                    Place::From(snapshot.head.seq),
+                    &Parcel {
+                        frame,
+                        kind: Kind::Answer,
+                    },
+                );
             }
             None => {
                 let frame = frame::error("not_found", Some(&self.name));
-                state.subscribers.values().for_each(|s| s.outbox.answer(frame.clone()));
+                state
+                    .subscribers
+                    .values()
+                    .for_each(|s| s.outbox.answer(frame.clone()));
             }
         }
         Ok(())
@@ -334,9 +376,13 @@ impl Hub {
     /// Ends the subscriptions of those who may not follow a video any more.
     fn expel_strangers(&self, state: &mut State, live: &HashMap<VideoId, Live>) {
         let Topic::Video(id) = self.topic else { return };
-        let Some(live) = live.get(&id).filter(|live| live.private) else { return };
+        let Some(live) = live.get(&id).filter(|live| live.private) else {
+            return;
+        };
         for subscriber in state.subscribers.values().filter(|s| s.user != live.owner) {
-            subscriber.outbox.answer(frame::error("forbidden", Some(&self.name)));
+            subscriber
+                .outbox
+                .answer(frame::error("forbidden", Some(&self.name)));
             subscriber.outbox.answer(frame::unsubscribed(&self.name));
         }
         state.subscribers.retain(|_, s| s.user == live.owner);
@@ -384,21 +430,32 @@ pub(super) async fn missed(
     head: Head,
 ) -> Result<Option<Vec<Utf8Bytes>>, sqlx::Error> {
     // A client that saw the topic before its first event stands at nothing, whatever the epoch became.
-    let same = since.epoch == head.epoch || (since.epoch, since.seq) == (Head::NONE.epoch, Head::NONE.seq);
+    let same =
+        since.epoch == head.epoch || (since.epoch, since.seq) == (Head::NONE.epoch, Head::NONE.seq);
     if !same || since.seq > head.seq || since.seq < 0 || head.seq - since.seq > BATCH {
         return Ok(None);
     }
     let name = topic.to_string();
     let events = events_since(&mut *tx, &name, since.seq, BATCH).await?;
     let complete = events.len() as i64 == head.seq - since.seq
-        && events.first().is_none_or(|event| event.seq == since.seq + 1);
+        && events
+            .first()
+            .is_none_or(|event| event.seq == since.seq + 1);
     if !complete {
         return Ok(None);
     }
     let live = source.live(tx, &videos_in(&events)).await?;
     let frames = events.iter().map(|event| {
         let (data, _) = render(topic, event, &live);
-        frame::event(&name, Head { epoch: head.epoch, seq: event.seq }, &data, None)
+        frame::event(
+            &name,
+            Head {
+                epoch: head.epoch,
+                seq: event.seq,
+            },
+            &data,
+            None,
+        )
     });
     Ok(Some(frames.collect()))
 }
@@ -417,7 +474,11 @@ fn render(topic: Topic, event: &StoredEvent, live: &HashMap<VideoId, Live>) -> (
         Some(id) => match live.get(&id) {
             None => (deleted(id), Kind::Answer),
             Some(live) => {
-                let kind = Kind::State { topic, video: id, last: live.settled };
+                let kind = Kind::State {
+                    topic,
+                    video: id,
+                    last: live.settled,
+                };
                 (live.data.to_string(), kind)
             }
         },

@@ -20,10 +20,7 @@ mod topic;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::AtomicU64,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -141,17 +138,26 @@ impl Relay {
     }
 
     fn hubs(&self) -> MutexGuard<'_, HashMap<Topic, Arc<Hub>>> {
-        self.inner.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .hubs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Member>> {
-        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes whose socket it is; false if they have too many.
     fn sign_in(&self, socket: u64, member: Member) -> bool {
         let mut sockets = self.sockets();
-        let others = sockets.iter().filter(|(id, other)| **id != socket && other.user == member.user).count();
+        let others = sockets
+            .iter()
+            .filter(|(id, other)| **id != socket && other.user == member.user)
+            .count();
         if others >= SOCKETS_PER_USER {
             return false;
         }
@@ -178,7 +184,12 @@ impl Relay {
         topic: Topic,
         since: Option<Since>,
     ) -> Result<Membership, &'static str> {
-        let _turn = self.inner.turns.acquire().await.map_err(|_| "unavailable")?;
+        let _turn = self
+            .inner
+            .turns
+            .acquire()
+            .await
+            .map_err(|_| "unavailable")?;
         let membership = self.join(socket, user, outbox, topic);
         let joined = async {
             let source = &self.inner.source;
@@ -187,7 +198,9 @@ impl Relay {
             if !source.admits(&mut tx, topic, user).await? {
                 return Ok(None);
             }
-            let Some(snapshot) = source.snapshot(&mut tx, topic).await? else { return Ok(None) };
+            let Some(snapshot) = source.snapshot(&mut tx, topic).await? else {
+                return Ok(None);
+            };
             let missed = match since {
                 Some(since) => hub::missed(source, &mut tx, topic, since, snapshot.head).await?,
                 None => None,
@@ -213,14 +226,20 @@ impl Relay {
             .entry(topic)
             .or_insert_with(|| {
                 let hub = Arc::new(Hub::new(topic));
-                let run = hub.clone().run(self.inner.source.clone(), self.inner.turns.clone());
+                let run = hub
+                    .clone()
+                    .run(self.inner.source.clone(), self.inner.turns.clone());
                 self.inner.tasks.spawn(run);
                 hub
             })
             .clone();
         hub.join(socket, user, outbox.clone());
         metrics::gauge!("millrace_relay_topics").set(hubs.len() as f64);
-        Membership { relay: self.clone(), hub, socket }
+        Membership {
+            relay: self.clone(),
+            hub,
+            socket,
+        }
     }
 
     /// Hears, checks positions, and at the end closes the hubs.
@@ -246,8 +265,12 @@ impl Relay {
     fn heard(&self, heard: &Heard) {
         match heard {
             Heard::Notice { channel, payload } => {
-                let Ok(topic) = payload.parse::<Topic>() else { return };
-                let Some(hub) = self.hubs().get(&topic).cloned() else { return };
+                let Ok(topic) = payload.parse::<Topic>() else {
+                    return;
+                };
+                let Some(hub) = self.hubs().get(&topic).cloned() else {
+                    return;
+                };
                 if **channel == *EVENTS {
                     hub.heard_events();
                 } else if **channel == *TOUCHED {
@@ -291,7 +314,11 @@ impl Relay {
                 () = self.inner.recheck.notified() => {}
                 () = self.inner.shutdown.cancelled() => return,
             }
-            let mut sessions: Vec<SessionId> = self.sockets().values().map(|member| member.session).collect();
+            let mut sessions: Vec<SessionId> = self
+                .sockets()
+                .values()
+                .map(|member| member.session)
+                .collect();
             if sessions.is_empty() {
                 continue;
             }
@@ -299,7 +326,11 @@ impl Relay {
             sessions.dedup();
             match Session::ended(&self.inner.source.db, &sessions).await {
                 Ok(ended) => {
-                    for member in self.sockets().values().filter(|member| ended.contains(&member.session)) {
+                    for member in self
+                        .sockets()
+                        .values()
+                        .filter(|member| ended.contains(&member.session))
+                    {
                         member.outbox.close(Close::Revoked);
                     }
                 }
@@ -314,7 +345,10 @@ impl Drop for Membership {
         let mut hubs = self.relay.hubs();
         if self.hub.leave(self.socket) {
             // Only this very hub: another one may have taken its place.
-            if hubs.get(&self.hub.topic).is_some_and(|hub| Arc::ptr_eq(hub, &self.hub)) {
+            if hubs
+                .get(&self.hub.topic)
+                .is_some_and(|hub| Arc::ptr_eq(hub, &self.hub))
+            {
                 hubs.remove(&self.hub.topic);
             }
             self.hub.ended.cancel();

@@ -65,7 +65,11 @@ pub(super) enum Kind {
     /// The state of a video without a number.
     Progress(Topic, VideoId),
     /// The state of a video with a number; `last` if no other follows by itself.
-    State { topic: Topic, video: VideoId, last: bool },
+    State {
+        topic: Topic,
+        video: VideoId,
+        last: bool,
+    },
 }
 
 /// The queue of one socket.
@@ -105,7 +109,10 @@ impl Outbox {
 
     /// An answer to the client.
     pub(super) fn answer(&self, frame: Utf8Bytes) {
-        self.push(Parcel { frame, kind: Kind::Answer });
+        self.push(Parcel {
+            frame,
+            kind: Kind::Answer,
+        });
     }
 
     /// Closes the socket; the first reason counts. Frames that wait are not sent any more.
@@ -174,7 +181,11 @@ impl Inner {
         let lagging = self.queue.len() >= LAGGING;
         self.queue.retain(|waiting| match waiting.kind {
             Kind::Progress(t, v) => (t, v) != (topic, video),
-            Kind::State { topic: t, video: v, last } => !(durable && lagging && !last && (t, v) == (topic, video)),
+            Kind::State {
+                topic: t,
+                video: v,
+                last,
+            } => !(durable && lagging && !last && (t, v) == (topic, video)),
             Kind::Answer => true,
         });
         self.bytes = self.queue.iter().map(|waiting| waiting.frame.len()).sum();
@@ -188,11 +199,16 @@ mod tests {
     use super::*;
 
     fn parcel(text: &str, kind: Kind) -> Parcel {
-        Parcel { frame: text.to_owned().into(), kind }
+        Parcel {
+            frame: text.to_owned().into(),
+            kind,
+        }
     }
 
     fn drain(outbox: &Outbox) -> Vec<String> {
-        std::iter::from_fn(|| outbox.pop()).map(|f| f.as_str().to_owned()).collect()
+        std::iter::from_fn(|| outbox.pop())
+            .map(|f| f.as_str().to_owned())
+            .collect()
     }
 
     fn names() -> (Topic, VideoId) {
@@ -216,8 +232,22 @@ mod tests {
         let (topic, video) = names();
         let outbox = Outbox::default();
         outbox.push(parcel("10 %", Kind::Progress(topic, video)));
-        outbox.push(parcel("1", Kind::State { topic, video, last: false }));
-        outbox.push(parcel("2", Kind::State { topic, video, last: false }));
+        outbox.push(parcel(
+            "1",
+            Kind::State {
+                topic,
+                video,
+                last: false,
+            },
+        ));
+        outbox.push(parcel(
+            "2",
+            Kind::State {
+                topic,
+                video,
+                last: false,
+            },
+        ));
         outbox.push(parcel("11 %", Kind::Progress(topic, video)));
         assert_eq!(drain(&outbox), ["1", "2", "11 %"]);
     }
@@ -226,14 +256,41 @@ mod tests {
     fn a_lagging_socket_gets_the_latest_state_and_every_final_one() {
         let (topic, video) = names();
         let outbox = Outbox::default();
-        outbox.push(parcel("failed", Kind::State { topic, video, last: true }));
+        outbox.push(parcel(
+            "failed",
+            Kind::State {
+                topic,
+                video,
+                last: true,
+            },
+        ));
         for n in 0..10_000 {
-            outbox.push(parcel(&n.to_string(), Kind::State { topic, video, last: false }));
+            outbox.push(parcel(
+                &n.to_string(),
+                Kind::State {
+                    topic,
+                    video,
+                    last: false,
+                },
+            ));
         }
-        outbox.push(parcel("ready", Kind::State { topic, video, last: true }));
+        outbox.push(parcel(
+            "ready",
+            Kind::State {
+                topic,
+                video,
+                last: true,
+            },
+        ));
         assert_eq!(outbox.closed(), None);
         let sent = drain(&outbox);
-        assert_eq!((sent.first().unwrap().as_str(), sent.last().unwrap().as_str()), ("failed", "ready"));
+        assert_eq!(
+            (
+                sent.first().unwrap().as_str(),
+                sent.last().unwrap().as_str()
+            ),
+            ("failed", "ready")
+        );
         assert!(sent.len() <= LAGGING + 2, "{}", sent.len());
     }
 

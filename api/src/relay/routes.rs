@@ -28,7 +28,9 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// The routes of this module.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_ticket)).routes(routes!(open_socket))
+    OpenApiRouter::new()
+        .routes(routes!(create_ticket))
+        .routes(routes!(open_socket))
 }
 
 /// Opens one socket, once.
@@ -61,7 +63,10 @@ async fn create_ticket(
     let access = caller.access;
     let Ticket { ticket, expires_in } =
         Ticket::issue(&app.db, caller.user.id, access.session, access.expires_at).await?;
-    Ok((StatusCode::CREATED, Json(TicketResponse { ticket, expires_in })))
+    Ok((
+        StatusCode::CREATED,
+        Json(TicketResponse { ticket, expires_in }),
+    ))
 }
 
 /// Opens the socket. Frames are JSON texts; the first one is `auth` with a ticket.
@@ -82,7 +87,8 @@ async fn open_socket(
     if !app.settings.origins.admit(&headers) {
         return Err(Problem::forbidden("this page may not open the socket"));
     }
-    let upgrade = upgrade.map_err(|_| Problem::bad_request("upgrade_required", "this address is a WebSocket"))?;
+    let upgrade = upgrade
+        .map_err(|_| Problem::bad_request("upgrade_required", "this address is a WebSocket"))?;
     let relay = app.relay.clone();
     let tasks = relay.inner.tasks.clone();
     let id = relay.inner.next_socket.fetch_add(1, Ordering::Relaxed);

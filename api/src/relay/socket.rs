@@ -102,7 +102,9 @@ async fn send_all(sink: &mut Sink, outbox: &Outbox) -> ControlFlow<Option<Close>
         if let Some(why) = outbox.closed() {
             return ControlFlow::Break(Some(why));
         }
-        let Some(frame) = outbox.pop() else { return ControlFlow::Continue(()) };
+        let Some(frame) = outbox.pop() else {
+            return ControlFlow::Continue(());
+        };
         tokio::select! {
             sent = timeout(SEND_WITHIN, sink.send(Message::Text(frame))) => match sent {
                 Ok(Ok(())) => {}
@@ -116,7 +118,8 @@ async fn send_all(sink: &mut Sink, outbox: &Outbox) -> ControlFlow<Option<Close>
 
 /// Says why, as far as the client still listens.
 async fn close(sink: &mut Sink, why: Close) {
-    metrics::counter!("millrace_relay_closed_total", "code" => why.frame().0.to_string()).increment(1);
+    metrics::counter!("millrace_relay_closed_total", "code" => why.frame().0.to_string())
+        .increment(1);
     let (code, reason) = reason(why);
     let farewell = sink.send(Message::Close(Some(CloseFrame { code, reason })));
     if timeout(CLOSE_WITHIN, farewell).await.is_err() {
@@ -180,13 +183,21 @@ impl Client {
         }
     }
 
-    async fn subscribe(&mut self, user: UserId, topic: Topic, since: Option<frame::Since>) -> Result<(), &'static str> {
+    async fn subscribe(
+        &mut self,
+        user: UserId,
+        topic: Topic,
+        since: Option<frame::Since>,
+    ) -> Result<(), &'static str> {
         // Again for a topic that is followed already: it begins anew.
         self.topics.remove(&topic);
         if self.topics.len() >= self.relay.inner.options.max_topics {
             return Err("too_many_topics");
         }
-        let membership = self.relay.subscribe(self.id, user, &self.outbox, topic, since).await?;
+        let membership = self
+            .relay
+            .subscribe(self.id, user, &self.outbox, topic, since)
+            .await?;
         self.topics.insert(topic, membership);
         Ok(())
     }
@@ -200,11 +211,19 @@ impl Client {
                 return self.outbox.answer(frame::error("unavailable", None));
             }
         };
-        let Admitted { user, session, until } = admitted;
+        let Admitted {
+            user,
+            session,
+            until,
+        } = admitted;
         if self.user.is_some_and(|known| known != user) {
             return self.outbox.close(Close::Policy);
         }
-        let member = Member { user, session, outbox: self.outbox.clone() };
+        let member = Member {
+            user,
+            session,
+            outbox: self.outbox.clone(),
+        };
         if !self.relay.sign_in(self.id, member) {
             return self.outbox.close(Close::Policy);
         }

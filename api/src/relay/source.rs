@@ -67,11 +67,18 @@ struct UserData {
 impl Source {
     /// A transaction in which head and state belong together.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        self.db.begin_with("begin isolation level repeatable read read only").await
+        self.db
+            .begin_with("begin isolation level repeatable read read only")
+            .await
     }
 
     /// Whether `user` may follow `topic` now. What is hidden looks absent.
-    pub(super) async fn admits(&self, conn: &mut PgConnection, topic: Topic, user: UserId) -> Result<bool, sqlx::Error> {
+    pub(super) async fn admits(
+        &self,
+        conn: &mut PgConnection,
+        topic: Topic,
+        user: UserId,
+    ) -> Result<bool, sqlx::Error> {
         match topic {
             Topic::User(id) => Ok(id == user),
             Topic::Video(id) => {
@@ -88,7 +95,11 @@ impl Source {
     }
 
     /// The state of `topic` and the head that it belongs to; none if there is no such video.
-    pub(super) async fn snapshot(&self, conn: &mut PgConnection, topic: Topic) -> Result<Option<Snapshot>, sqlx::Error> {
+    pub(super) async fn snapshot(
+        &self,
+        conn: &mut PgConnection,
+        topic: Topic,
+    ) -> Result<Option<Snapshot>, sqlx::Error> {
         let head = Self::head(conn, &topic.to_string()).await?;
         match topic {
             Topic::Video(id) => {
@@ -105,12 +116,16 @@ impl Source {
                 let qualities = qualities_of(&mut *conn, &ids).await?;
                 let uploads = Upload::pending(conn, user, UPLOADS).await?;
                 let data = UserData {
-                    videos: videos.iter().map(|video| self.view(video, &qualities)).collect(),
+                    videos: videos
+                        .iter()
+                        .map(|video| self.view(video, &qualities))
+                        .collect(),
                     uploads: uploads.iter().map(upload_data).collect(),
                 };
                 Ok(Some(Snapshot {
                     head,
-                    data: serde_json::to_string(&data).map_err(|e| sqlx::Error::Encode(Box::new(e)))?,
+                    data: serde_json::to_string(&data)
+                        .map_err(|e| sqlx::Error::Encode(Box::new(e)))?,
                     unsettled: !videos.is_empty(),
                 }))
             }
@@ -145,7 +160,11 @@ impl Source {
         }
     }
 
-    async fn lives(&self, conn: &mut PgConnection, videos: Vec<Video>) -> Result<HashMap<VideoId, Live>, sqlx::Error> {
+    async fn lives(
+        &self,
+        conn: &mut PgConnection,
+        videos: Vec<Video>,
+    ) -> Result<HashMap<VideoId, Live>, sqlx::Error> {
         let ids: Vec<VideoId> = videos.iter().map(|video| video.id).collect();
         let qualities = qualities_of(conn, &ids).await?;
         videos
@@ -155,7 +174,8 @@ impl Source {
                     video: &self.view(video, &qualities),
                     generation: video.generation,
                 };
-                let data = serde_json::to_string(&data).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+                let data =
+                    serde_json::to_string(&data).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
                 let live = Live {
                     data: data.into(),
                     progress: Progress {
@@ -173,7 +193,10 @@ impl Source {
     }
 
     fn view(&self, video: &Video, qualities: &HashMap<VideoId, Vec<Quality>>) -> LiveVideo {
-        let qualities = qualities.get(&video.id).map(Vec::as_slice).unwrap_or_default();
+        let qualities = qualities
+            .get(&video.id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         LiveVideo::new(video, qualities, &self.playback)
     }
 }
@@ -181,7 +204,9 @@ impl Source {
 /// The video that an event asks to look at.
 pub(super) fn video_of(event: &StoredEvent) -> Option<VideoId> {
     let named = event.data.get("type")?.as_str()? == "video";
-    named.then(|| event.data.get("id")?.as_str()?.parse().ok()).flatten()
+    named
+        .then(|| event.data.get("id")?.as_str()?.parse().ok())
+        .flatten()
 }
 
 /// What an event says of a video that is gone by now.

@@ -40,7 +40,11 @@ impl FromStr for Topic {
             _ => return Err(UnknownTopic),
         };
         // One spelling each: `video:{ID IN CAPITALS}` would be another row in the database.
-        if topic.to_string() == name { Ok(topic) } else { Err(UnknownTopic) }
+        if topic.to_string() == name {
+            Ok(topic)
+        } else {
+            Err(UnknownTopic)
+        }
     }
 }
 
@@ -53,7 +57,13 @@ mod tests {
         let topic = Topic::Video(VideoId::new());
         let name = topic.to_string();
         assert_eq!(name.parse(), Ok(topic));
-        for other in [name.to_uppercase(), format!("{name} "), name.replace('-', ""), "admin:jobs".to_owned(), "video".to_owned()] {
+        for other in [
+            name.to_uppercase(),
+            format!("{name} "),
+            name.replace('-', ""),
+            "admin:jobs".to_owned(),
+            "video".to_owned(),
+        ] {
             assert_eq!(other.parse::<Topic>(), Err(UnknownTopic), "{other}");
         }
     }

@@ -26,7 +26,11 @@ pub(super) struct Details {
 }
 
 /// Completes an upload and returns its video.
-pub(super) async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video, Problem> {
+pub(super) async fn complete(
+    app: &App,
+    upload: &Upload,
+    details: Details,
+) -> Result<Video, Problem> {
     match upload.status {
         UploadStatus::Pending => {}
         UploadStatus::Completed => return video_of(app, upload).await,
@@ -34,7 +38,10 @@ pub(super) async fn complete(app: &App, upload: &Upload, details: Details) -> Re
     }
     let object = assemble(app, upload, details.parts.as_deref()).await?;
     if object.size != upload.size {
-        let detail = format!("the file has {} bytes, not {} as was said", object.size, upload.size);
+        let detail = format!(
+            "the file has {} bytes, not {} as was said",
+            object.size, upload.size
+        );
         return Err(Problem::refused("upload_size_mismatch", detail));
     }
     let new = NewVideo {
@@ -55,7 +62,9 @@ pub(super) async fn complete(app: &App, upload: &Upload, details: Details) -> Re
 /// The transaction. The upload's row lock puts two completions in order: the second finds the first's video.
 async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Problem> {
     let mut tx = app.db.begin().await?;
-    let locked = Upload::lock(&mut *tx, upload.id, upload.user).await?.ok_or_else(Problem::not_found)?;
+    let locked = Upload::lock(&mut *tx, upload.id, upload.user)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     match locked.status {
         UploadStatus::Pending => {}
         UploadStatus::Completed => {
@@ -74,7 +83,9 @@ async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Pro
         data: upload_event(upload, UploadStatus::Completed, Some(new.id)),
     };
     wake.merge(millrace_bus::publish(&mut tx, &[event]).await?);
-    let video = Video::find(&mut *tx, new.id).await?.ok_or_else(Problem::not_found)?;
+    let video = Video::find(&mut *tx, new.id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     wake.fire(&app.notifier);
     tracing::info!(video.id = %video.id, upload.id = %upload.id, bytes = video.file_size, "an upload became a video");
@@ -91,7 +102,11 @@ fn over() -> Problem {
 }
 
 /// The object of the upload, its parts put together if they were not yet.
-async fn assemble(app: &App, upload: &Upload, given: Option<&[CompletedPart]>) -> Result<ObjectHead, Problem> {
+async fn assemble(
+    app: &App,
+    upload: &Upload,
+    given: Option<&[CompletedPart]>,
+) -> Result<ObjectHead, Problem> {
     if let Some(object) = app.storage.head(&upload.key).await? {
         return Ok(object);
     }
@@ -103,12 +118,17 @@ async fn assemble(app: &App, upload: &Upload, given: Option<&[CompletedPart]>) -
         None => received(app, upload, s3_id).await?,
     };
     parts.sort_by_key(|part| part.part_number);
-    let whole = parts.len() == plan.part_count as usize && parts.iter().zip(1..).all(|(part, n)| part.part_number == n);
+    let whole = parts.len() == plan.part_count as usize
+        && parts.iter().zip(1..).all(|(part, n)| part.part_number == n);
     if !whole {
         let detail = format!("{} of {} parts have arrived", parts.len(), plan.part_count);
         return Err(Problem::conflict("upload_incomplete", detail));
     }
-    match app.storage.complete_multipart(&upload.key, s3_id, &parts).await {
+    match app
+        .storage
+        .complete_multipart(&upload.key, s3_id, &parts)
+        .await
+    {
         // Gone: a call whose answer was lost may have completed it. The object tells.
         Ok(()) | Err(StorageError::NotFound(_)) => {}
         Err(StorageError::Refused { code, .. }) => {
@@ -129,7 +149,10 @@ async fn received(app: &App, upload: &Upload, s3_id: &str) -> Result<Vec<Complet
     };
     Ok(parts
         .into_iter()
-        .map(|part| CompletedPart { part_number: part.part_number, etag: part.etag })
+        .map(|part| CompletedPart {
+            part_number: part.part_number,
+            etag: part.etag,
+        })
         .collect())
 }
 

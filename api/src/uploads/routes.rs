@@ -45,7 +45,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(create_upload))
         .routes(routes!(get_upload, abort_upload))
         .routes(routes!(sign_parts))
-        .merge(OpenApiRouter::new().routes(routes!(complete_upload)).layer(DefaultBodyLimit::max(PART_LIST)))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(complete_upload))
+                .layer(DefaultBodyLimit::max(PART_LIST)),
+        )
 }
 
 /// A file that is to be uploaded.
@@ -173,14 +177,24 @@ async fn create_upload(
     let filename = check.line("filename", &body.filename, 1, 255);
     check.that("size", body.size > 0, "must be at least 1");
     check.finish()?;
-    let content_type = accept(&filename, &body.content_type)
-        .map_err(|why| Problem::refused("file_type_not_allowed", why.to_string()).at("filename", why.to_string()))?;
+    let content_type = accept(&filename, &body.content_type).map_err(|why| {
+        Problem::refused("file_type_not_allowed", why.to_string()).at("filename", why.to_string())
+    })?;
     if body.size > app.settings.max_upload_size {
-        let detail = format!("files may have at most {} bytes", app.settings.max_upload_size);
+        let detail = format!(
+            "files may have at most {} bytes",
+            app.settings.max_upload_size
+        );
         return Err(Problem::refused("file_too_large", detail.clone()).at("size", detail));
     }
     let owner = caller.user.id;
-    if let Some(wait) = accounts::take(&app.db, &format!("upload:{owner}"), app.settings.upload_bucket).await? {
+    if let Some(wait) = accounts::take(
+        &app.db,
+        &format!("upload:{owner}"),
+        app.settings.upload_bucket,
+    )
+    .await?
+    {
         return Err(Problem::throttled(wait));
     }
     let target = begin(&app, owner, filename, body.size, content_type).await?;
@@ -199,7 +213,10 @@ async fn begin(
     let plan = (size > app.settings.single_put_limit).then(|| PartPlan::for_size(size));
     let multipart = match plan {
         None => None,
-        Some(plan) => Some((app.storage.create_multipart(&key, &content_type).await?, plan.part_size)),
+        Some(plan) => Some((
+            app.storage.create_multipart(&key, &content_type).await?,
+            plan.part_size,
+        )),
     };
     let new = NewUpload {
         id,
@@ -215,7 +232,10 @@ async fn begin(
     match plan {
         None => {
             let ttl = app.settings.upload_url_ttl;
-            let put = app.storage.presign_put(&upload.key, &upload.content_type, size, ttl).await?;
+            let put = app
+                .storage
+                .presign_put(&upload.key, &upload.content_type, size, ttl)
+                .await?;
             Ok(UploadTarget::Single {
                 upload_id: id,
                 url: put.url,
@@ -231,11 +251,18 @@ async fn begin(
     }
 }
 
-async fn sign(app: &App, upload: &Upload, numbers: impl IntoIterator<Item = u32>) -> Result<Vec<PartUrl>, Problem> {
+async fn sign(
+    app: &App,
+    upload: &Upload,
+    numbers: impl IntoIterator<Item = u32>,
+) -> Result<Vec<PartUrl>, Problem> {
     let s3_id = upload.s3_upload_id.as_deref().unwrap_or_default();
     let urls = stream::iter(numbers).then(|part_number| async move {
         let number = i32::try_from(part_number)?;
-        let url = app.storage.presign_part(&upload.key, s3_id, number, app.settings.upload_url_ttl).await?;
+        let url = app
+            .storage
+            .presign_part(&upload.key, s3_id, number, app.settings.upload_url_ttl)
+            .await?;
         Ok::<_, Problem>(PartUrl { part_number, url })
     });
     urls.try_collect().await
@@ -278,7 +305,11 @@ async fn get_upload(
         part_count: plan.map(|plan| plan.part_count),
         parts: parts
             .into_iter()
-            .map(|part| Part { part_number: part.part_number, etag: part.etag, size: part.size })
+            .map(|part| Part {
+                part_number: part.part_number,
+                etag: part.etag,
+                size: part.size,
+            })
             .collect(),
         video_id: upload.video,
         created_at: upload.created_at,
@@ -311,9 +342,17 @@ async fn sign_parts(
     };
     let mut check = Check::default();
     let count = body.part_numbers.len();
-    check.that("part_numbers", (1..=MOST_PARTS).contains(&count), "must be 1 to 100 numbers");
+    check.that(
+        "part_numbers",
+        (1..=MOST_PARTS).contains(&count),
+        "must be 1 to 100 numbers",
+    );
     let known = body.part_numbers.iter().all(|&n| plan.has(n));
-    check.that("part_numbers", known, &format!("must be from 1 to {}", plan.part_count));
+    check.that(
+        "part_numbers",
+        known,
+        &format!("must be from 1 to {}", plan.part_count),
+    );
     check.finish()?;
     if !Upload::keep(&app.db, id, app.settings.abandon_after).await? {
         return Err(Problem::conflict("conflict", "the upload is over"));
@@ -333,19 +372,35 @@ async fn sign_parts(
     ),
     security(("bearer" = []))
 )]
-async fn abort_upload(State(app): State<App>, caller: CurrentUser, Id(id): Id<UploadId>) -> Result<StatusCode, Problem> {
+async fn abort_upload(
+    State(app): State<App>,
+    caller: CurrentUser,
+    Id(id): Id<UploadId>,
+) -> Result<StatusCode, Problem> {
     let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
-    let upload = Upload::lock(&mut *tx, id, owner).await?.ok_or_else(Problem::not_found)?;
+    let upload = Upload::lock(&mut *tx, id, owner)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     if upload.status == UploadStatus::Completed {
-        return Err(Problem::conflict("conflict", "the upload became a video; delete that"));
+        return Err(Problem::conflict(
+            "conflict",
+            "the upload became a video; delete that",
+        ));
     }
     if Upload::abort(&mut *tx, id).await? {
         // What has arrived, and what an address that is still good may bring, is swept.
         let folder = upload.key.trim_end_matches("source").to_owned();
         doom(&mut *tx, &[folder]).await?;
         let data = upload_event(&upload, UploadStatus::Aborted, None);
-        let hint = millrace_bus::publish(&mut tx, &[Event { topic: topic_of_user(owner), data }]).await?;
+        let hint = millrace_bus::publish(
+            &mut tx,
+            &[Event {
+                topic: topic_of_user(owner),
+                data,
+            }],
+        )
+        .await?;
         tx.commit().await?;
         hint.fire(&app.notifier);
     }
@@ -385,14 +440,26 @@ async fn complete_upload(
 fn check_details(body: CompleteUploadRequest) -> Result<Details, Problem> {
     let mut check = Check::default();
     let title = check.line("title", &body.title, 1, 100);
-    let description = check.text("description", body.description.as_deref().unwrap_or_default(), 5_000);
-    let plain = |etag: &str| !etag.is_empty() && etag.len() <= 200 && etag.bytes().all(|c| c.is_ascii_graphic());
+    let description = check.text(
+        "description",
+        body.description.as_deref().unwrap_or_default(),
+        5_000,
+    );
+    let plain = |etag: &str| {
+        !etag.is_empty() && etag.len() <= 200 && etag.bytes().all(|c| c.is_ascii_graphic())
+    };
     let parts = body.parts.filter(|parts| !parts.is_empty());
-    let sound = parts.iter().flatten().all(|part| part.part_number > 0 && plain(&part.etag));
+    let sound = parts
+        .iter()
+        .flatten()
+        .all(|part| part.part_number > 0 && plain(&part.etag));
     check.that("parts", sound, "each needs a number from 1 and an ETag");
     check.finish()?;
     let parts = parts.map(|parts| {
-        let sent = |part: SentPart| CompletedPart { part_number: part.part_number, etag: part.etag };
+        let sent = |part: SentPart| CompletedPart {
+            part_number: part.part_number,
+            etag: part.etag,
+        };
         parts.into_iter().map(sent).collect()
     });
     Ok(Details {
@@ -404,5 +471,7 @@ fn check_details(body: CompleteUploadRequest) -> Result<Details, Problem> {
 }
 
 async fn find(app: &App, id: UploadId, owner: UserId) -> Result<Upload, Problem> {
-    Upload::find(&app.db, id, owner).await?.ok_or_else(Problem::not_found)
+    Upload::find(&app.db, id, owner)
+        .await?
+        .ok_or_else(Problem::not_found)
 }

@@ -1,11 +1,10 @@
 //! Look at videos, list them, change, delete, retry and cancel them.
-#![expect(unused_qualifications, reason = "utoipa's macros qualify the names of query structs")]
+#![expect(
+    unused_qualifications,
+    reason = "utoipa's macros qualify the names of query structs"
+)]
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
     ids::{UserId, VideoId},
     videos::{self, Changes, Filter, Sort, Video, Visibility},
@@ -95,16 +94,25 @@ async fn list_videos(
 ) -> Result<Json<VideoPage>, Problem> {
     let owner = match query.owner {
         None => None,
-        Some(OwnerFilter::Me) => Some(caller.id().ok_or_else(|| Problem::unauthenticated("log in to see your own"))?),
+        Some(OwnerFilter::Me) => Some(
+            caller
+                .id()
+                .ok_or_else(|| Problem::unauthenticated("log in to see your own"))?,
+        ),
     };
     let limit = query.limit.unwrap_or(PAGE);
     let text = query.query.as_deref().unwrap_or_default();
-    let bad = |field, message| Err(Problem::bad_request("validation", "the query is not as it must be").at(field, message));
+    let bad = |field, message| {
+        Err(Problem::bad_request("validation", "the query is not as it must be").at(field, message))
+    };
     if !(1..=100).contains(&limit) {
         return bad("limit", "must be from 1 to 100");
     }
     if text.chars().count() > 200 || text.chars().any(char::is_control) {
-        return bad("query", "must have at most 200 characters, none of them control characters");
+        return bad(
+            "query",
+            "must have at most 200 characters, none of them control characters",
+        );
     }
     let filter = Filter {
         owner,
@@ -117,7 +125,10 @@ async fn list_videos(
     let mut conn = app.db.acquire().await?;
     let page = videos::list(&mut *conn, &filter).await?;
     let items = VideoView::of_all(&mut conn, &page.items, &app.playback).await?;
-    Ok(Json(VideoPage { items, next_cursor: page.next_cursor }))
+    Ok(Json(VideoPage {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// One video.
@@ -129,9 +140,15 @@ async fn list_videos(
     ),
     security((), ("bearer" = []))
 )]
-async fn get_video(State(app): State<App>, caller: MaybeUser, Id(id): Id<VideoId>) -> Result<Json<VideoView>, Problem> {
+async fn get_video(
+    State(app): State<App>,
+    caller: MaybeUser,
+    Id(id): Id<VideoId>,
+) -> Result<Json<VideoView>, Problem> {
     let mut conn = app.db.acquire().await?;
-    let video = Video::find(&mut *conn, id).await?.filter(|video| may_watch(video, caller.id()));
+    let video = Video::find(&mut *conn, id)
+        .await?
+        .filter(|video| may_watch(video, caller.id()));
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(Json(VideoView::of(&mut conn, &video, &app.playback).await?))
 }
@@ -157,7 +174,9 @@ async fn update_video(
     let mut check = Check::default();
     let changes = Changes {
         title: body.title.map(|title| check.line("title", &title, 1, 100)),
-        description: body.description.map(|text| check.text("description", &text, 5_000)),
+        description: body
+            .description
+            .map(|text| check.text("description", &text, 5_000)),
         visibility: body.visibility,
     };
     check.finish()?;
@@ -183,9 +202,15 @@ async fn update_video(
     ),
     security(("bearer" = []))
 )]
-async fn delete_video(State(app): State<App>, caller: CurrentUser, Id(id): Id<VideoId>) -> Result<StatusCode, Problem> {
+async fn delete_video(
+    State(app): State<App>,
+    caller: CurrentUser,
+    Id(id): Id<VideoId>,
+) -> Result<StatusCode, Problem> {
     let mut tx = app.db.begin().await?;
-    let wake = flows::delete_video(&mut tx, id, caller.user.id).await.map_err(refusal)?;
+    let wake = flows::delete_video(&mut tx, id, caller.user.id)
+        .await
+        .map_err(refusal)?;
     tx.commit().await?;
     app.playback.forget(id);
     wake.fire(&app.notifier);
@@ -209,11 +234,16 @@ async fn retry_video(
     Id(id): Id<VideoId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
     let mut tx = app.db.begin().await?;
-    let wake = flows::retry_video(&mut tx, id, caller.user.id).await.map_err(refusal)?;
+    let wake = flows::retry_video(&mut tx, id, caller.user.id)
+        .await
+        .map_err(refusal)?;
     tx.commit().await?;
     app.playback.forget(id);
     wake.fire(&app.notifier);
-    Ok((StatusCode::ACCEPTED, Json(own_view(&app, id, caller.user.id).await?)))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(own_view(&app, id, caller.user.id).await?),
+    ))
 }
 
 /// Stops processing a video.
@@ -233,15 +263,22 @@ async fn cancel_video(
     Id(id): Id<VideoId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
     let mut tx = app.db.begin().await?;
-    let wake = flows::cancel_video(&mut tx, id, caller.user.id).await.map_err(refusal)?;
+    let wake = flows::cancel_video(&mut tx, id, caller.user.id)
+        .await
+        .map_err(refusal)?;
     tx.commit().await?;
     wake.fire(&app.notifier);
-    Ok((StatusCode::ACCEPTED, Json(own_view(&app, id, caller.user.id).await?)))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(own_view(&app, id, caller.user.id).await?),
+    ))
 }
 
 async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
     let mut conn = app.db.acquire().await?;
-    let video = Video::find(&mut *conn, id).await?.filter(|video| video.user_id == owner);
+    let video = Video::find(&mut *conn, id)
+        .await?
+        .filter(|video| video.user_id == owner);
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
 }
@@ -249,7 +286,9 @@ async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Pr
 fn refusal(error: FlowError) -> Problem {
     match error {
         FlowError::NotFound => Problem::not_found(),
-        FlowError::WrongState(status) => Problem::conflict("conflict", format!("the video is {}", status.word())),
+        FlowError::WrongState(status) => {
+            Problem::conflict("conflict", format!("the video is {}", status.word()))
+        }
         error => error.into(),
     }
 }

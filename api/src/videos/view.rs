@@ -116,7 +116,10 @@ impl LiveVideo {
             }),
             playable,
             hls_url: playable.then(|| playback.master_url(video)),
-            poster_url: video.thumbnail_key.as_ref().map(|_| playback.poster_url(video)),
+            poster_url: video
+                .thumbnail_key
+                .as_ref()
+                .map(|_| playback.poster_url(video)),
             duration: video.duration,
             width: video.width,
             height: video.height,
@@ -135,7 +138,11 @@ impl QualityView {
             height,
             width,
             bitrate: quality.bandwidth,
-            status: if quality.status == "ready" { QualityStatus::Ready } else { QualityStatus::Processing },
+            status: if quality.status == "ready" {
+                QualityStatus::Ready
+            } else {
+                QualityStatus::Processing
+            },
         })
     }
 }
@@ -183,8 +190,13 @@ impl VideoView {
     ///
     /// # Errors
     /// Those of the statement.
-    pub(crate) async fn of(conn: &mut PgConnection, video: &Video, playback: &Playback) -> Result<Self, sqlx::Error> {
-        let qualities = millrace_domain::videos::qualities(conn, video.id, video.generation).await?;
+    pub(crate) async fn of(
+        conn: &mut PgConnection,
+        video: &Video,
+        playback: &Playback,
+    ) -> Result<Self, sqlx::Error> {
+        let qualities =
+            millrace_domain::videos::qualities(conn, video.id, video.generation).await?;
         Ok(Self::new(video, &qualities, playback))
     }
 }

@@ -1,5 +1,8 @@
 //! The API over HTTP and WebSocket, against a real database made for each test.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
 /// Register, log in, refresh, log out, tokens.
 mod accounts;

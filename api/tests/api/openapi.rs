@@ -20,9 +20,15 @@ fn every_operation_is_named_secured_and_described() {
         for (method, operation) in item.as_object().unwrap() {
             let at = format!("{method} {path}");
             let name = operation["operationId"].as_str().unwrap();
-            assert!(name.contains('_') && name == name.to_lowercase(), "{at}: {name}");
+            assert!(
+                name.contains('_') && name == name.to_lowercase(),
+                "{at}: {name}"
+            );
             assert!(operation["security"].is_array(), "{at}");
-            assert!(operation["summary"].is_string() || operation["description"].is_string(), "{at}");
+            assert!(
+                operation["summary"].is_string() || operation["description"].is_string(),
+                "{at}"
+            );
             names.push(name.to_owned());
         }
     }

@@ -28,7 +28,9 @@ type Closed = Option<u16>;
 
 impl Socket {
     async fn open(stack: &Stack) -> Self {
-        let (socket, _) = connect_async(format!("ws://{}/api/ws", stack.address)).await.unwrap();
+        let (socket, _) = connect_async(format!("ws://{}/api/ws", stack.address))
+            .await
+            .unwrap();
         Self(socket)
     }
 
@@ -47,9 +49,13 @@ impl Socket {
     /// The next frame, or how the socket was closed.
     async fn receive(&mut self) -> Result<Value, Closed> {
         loop {
-            let message = timeout(SOON, self.0.next()).await.expect("a frame should have come");
+            let message = timeout(SOON, self.0.next())
+                .await
+                .expect("a frame should have come");
             match message {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(text.as_str()).unwrap()),
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(serde_json::from_str(text.as_str()).unwrap());
+                }
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|f| f.code.into())),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
@@ -71,11 +77,21 @@ impl Socket {
 
     /// Subscribes and returns the snapshot.
     async fn subscribe(&mut self, topic: &str) -> Value {
-        self.send(json!({"type": "subscribe", "topic": topic})).await;
+        self.send(json!({"type": "subscribe", "topic": topic}))
+            .await;
         let subscribed = self.next().await;
-        assert_eq!((subscribed["type"].as_str(), subscribed["recovered"].as_bool()), (Some("subscribed"), Some(false)));
+        assert_eq!(
+            (
+                subscribed["type"].as_str(),
+                subscribed["recovered"].as_bool()
+            ),
+            (Some("subscribed"), Some(false))
+        );
         let snapshot = self.next().await;
-        assert_eq!((snapshot["type"].as_str(), snapshot["topic"].as_str()), (Some("snapshot"), Some(topic)));
+        assert_eq!(
+            (snapshot["type"].as_str(), snapshot["topic"].as_str()),
+            (Some("snapshot"), Some(topic))
+        );
         snapshot
     }
 
@@ -97,9 +113,20 @@ async fn ticket(stack: &Stack, person: &Person) -> String {
 }
 
 /// Changes a video's title with an event and, if there is a notifier, a hint.
-async fn rename(stack: &Stack, owner: &Person, video: VideoId, title: &str, notifier: Option<&Notifier>) {
+async fn rename(
+    stack: &Stack,
+    owner: &Person,
+    video: VideoId,
+    title: &str,
+    notifier: Option<&Notifier>,
+) {
     let mut tx = stack.db.begin().await.unwrap();
-    sqlx::query("update videos set title = $2 where id = $1").bind(video.0).bind(title).execute(&mut *tx).await.unwrap();
+    sqlx::query("update videos set title = $2 where id = $1")
+        .bind(video.0)
+        .bind(title)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     let hint = video_changed(&mut tx, video, owner.id).await.unwrap();
     tx.commit().await.unwrap();
     if let Some(notifier) = notifier {
@@ -108,7 +135,10 @@ async fn rename(stack: &Stack, owner: &Person, video: VideoId, title: &str, noti
 }
 
 fn notifier(stack: &Stack) -> Notifier {
-    Notifier::start((*stack.db.connect_options()).clone(), CancellationToken::new())
+    Notifier::start(
+        (*stack.db.connect_options()).clone(),
+        CancellationToken::new(),
+    )
 }
 
 #[tokio::test]
@@ -120,17 +150,28 @@ async fn a_snapshot_then_the_stream_in_order() {
     let topic = topic_of_video(id);
     let snapshot = socket.subscribe(&topic).await;
     assert_eq!(snapshot["data"]["video"]["title"], "A walk");
-    assert_eq!((snapshot["data"]["type"].as_str(), snapshot["data"]["generation"].as_i64()), (Some("video"), Some(1)));
+    assert_eq!(
+        (
+            snapshot["data"]["type"].as_str(),
+            snapshot["data"]["generation"].as_i64()
+        ),
+        (Some("video"), Some(1))
+    );
     let notifier = notifier(&stack);
     for n in 1..=5 {
         rename(&stack, &ann, id, &format!("Walk {n}"), Some(&notifier)).await;
         let event = socket.event().await;
-        assert_eq!(event["seq"].as_i64(), Some(snapshot["seq"].as_i64().unwrap() + n));
+        assert_eq!(
+            event["seq"].as_i64(),
+            Some(snapshot["seq"].as_i64().unwrap() + n)
+        );
         assert_eq!(event["data"]["video"]["title"], format!("Walk {n}"));
     }
     socket.send(json!({"type": "ping"})).await;
     assert_eq!(socket.next().await["type"], "pong");
-    socket.send(json!({"type": "unsubscribe", "topic": topic})).await;
+    socket
+        .send(json!({"type": "unsubscribe", "topic": topic}))
+        .await;
     assert_eq!(socket.next().await["type"], "unsubscribed");
     stack.stop().await;
 }
@@ -147,11 +188,21 @@ async fn the_topic_of_a_person_lists_what_is_being_made_and_tells_of_deletions()
     let snapshot = socket.subscribe(&topic_of_user(ann.id)).await;
     assert_eq!(snapshot["data"]["videos"][0]["id"], id.to_string());
     assert_eq!(snapshot["data"]["uploads"][0]["id"], upload);
-    let abort = stack.request(reqwest::Method::DELETE, &format!("/api/uploads/{upload}")).bearer_auth(&ann.token);
+    let abort = stack
+        .request(reqwest::Method::DELETE, &format!("/api/uploads/{upload}"))
+        .bearer_auth(&ann.token);
     assert_eq!(abort.send().await.unwrap().status(), 204);
     let event = socket.event().await;
-    assert_eq!((event["data"]["type"].as_str(), event["data"]["upload"]["status"].as_str()), (Some("upload"), Some("aborted")));
-    let delete = stack.request(reqwest::Method::DELETE, &format!("/api/videos/{id}")).bearer_auth(&ann.token);
+    assert_eq!(
+        (
+            event["data"]["type"].as_str(),
+            event["data"]["upload"]["status"].as_str()
+        ),
+        (Some("upload"), Some("aborted"))
+    );
+    let delete = stack
+        .request(reqwest::Method::DELETE, &format!("/api/videos/{id}"))
+        .bearer_auth(&ann.token);
     assert_eq!(delete.send().await.unwrap().status(), 204);
     let event = socket.event().await;
     assert_eq!(event["data"], json!({"type": "video_deleted", "id": id}));
@@ -175,7 +226,13 @@ async fn progress_takes_no_number_and_comes_without_an_event() {
             .unwrap();
         millrace_bus::touch([topic_of_video(id)]).fire(&notifier);
         let frame = socket.next().await;
-        assert_eq!((frame["type"].as_str(), frame["data"]["video"]["progress"].as_i64()), (Some("event"), Some(percent.into())));
+        assert_eq!(
+            (
+                frame["type"].as_str(),
+                frame["data"]["video"]["progress"].as_i64()
+            ),
+            (Some("event"), Some(percent.into()))
+        );
         assert_eq!(frame["seq"], snapshot["seq"]);
         assert_eq!(frame["progress"]["run_no"], 1);
     }
@@ -191,14 +248,19 @@ async fn a_client_resumes_where_it_was_or_is_told_that_it_cannot() {
     rename(&stack, &ann, id, "One", None).await;
     let mut socket = Socket::signed_in(&stack, &ann).await;
     let snapshot = socket.subscribe(&topic).await;
-    let (epoch, seq) = (snapshot["epoch"].as_i64().unwrap(), snapshot["seq"].as_i64().unwrap());
+    let (epoch, seq) = (
+        snapshot["epoch"].as_i64().unwrap(),
+        snapshot["seq"].as_i64().unwrap(),
+    );
     drop(socket);
     for n in 0..3 {
         rename(&stack, &ann, id, &format!("Away {n}"), None).await;
     }
 
     let mut socket = Socket::signed_in(&stack, &ann).await;
-    socket.send(json!({"type": "subscribe", "topic": topic, "since": {"epoch": epoch, "seq": seq}})).await;
+    socket
+        .send(json!({"type": "subscribe", "topic": topic, "since": {"epoch": epoch, "seq": seq}}))
+        .await;
     assert_eq!(socket.next().await["recovered"], true);
     for n in 1..=3 {
         assert_eq!(socket.event().await["seq"].as_i64(), Some(seq + n));
@@ -206,10 +268,20 @@ async fn a_client_resumes_where_it_was_or_is_told_that_it_cannot() {
     drop(socket);
 
     // Another epoch, a place in the future, and a past that was pruned: a snapshot instead.
-    sqlx::query("delete from bus.event where seq <= $1").bind(seq + 1).execute(&stack.db).await.unwrap();
-    for since in [json!({"epoch": epoch + 1, "seq": seq}), json!({"epoch": epoch, "seq": seq + 100}), json!({"epoch": epoch, "seq": seq})] {
+    sqlx::query("delete from bus.event where seq <= $1")
+        .bind(seq + 1)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    for since in [
+        json!({"epoch": epoch + 1, "seq": seq}),
+        json!({"epoch": epoch, "seq": seq + 100}),
+        json!({"epoch": epoch, "seq": seq}),
+    ] {
         let mut socket = Socket::signed_in(&stack, &ann).await;
-        socket.send(json!({"type": "subscribe", "topic": topic, "since": since})).await;
+        socket
+            .send(json!({"type": "subscribe", "topic": topic, "since": since}))
+            .await;
         assert_eq!(socket.next().await["recovered"], false, "{since}");
         assert_eq!(socket.next().await["data"]["video"]["title"], "Away 2");
     }
@@ -259,9 +331,17 @@ async fn news_arrive_without_any_notification() {
     let started = std::time::Instant::now();
     rename(&stack, &ann, id, "Unheard", None).await;
     assert_eq!(socket.event().await["data"]["video"]["title"], "Unheard");
-    assert!(started.elapsed() < Duration::from_millis(3_500), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(3_500),
+        "{:?}",
+        started.elapsed()
+    );
     // Progress too.
-    assert!(Video::advance(&stack.db, id, 1, Stage::Encoding).await.unwrap());
+    assert!(
+        Video::advance(&stack.db, id, 1, Stage::Encoding)
+            .await
+            .unwrap()
+    );
     assert_eq!(socket.next().await["data"]["video"]["stage"], "encoding");
     stack.stop().await;
 }
@@ -284,7 +364,10 @@ async fn news_arrive_after_the_listening_connection_was_killed() {
         .unwrap();
         assert!(n > 0 || killed == 1, "{killed}");
         rename(&stack, &ann, id, &format!("Killed {n}"), Some(&notifier)).await;
-        assert_eq!(socket.event().await["data"]["video"]["title"], format!("Killed {n}"));
+        assert_eq!(
+            socket.event().await["data"]["video"]["title"],
+            format!("Killed {n}")
+        );
     }
     stack.stop().await;
 }
@@ -297,10 +380,16 @@ async fn a_topic_that_begins_anew_is_sent_anew() {
     rename(&stack, &ann, id, "One", None).await;
     let mut socket = Socket::signed_in(&stack, &ann).await;
     let before = socket.subscribe(&topic_of_video(id)).await;
-    sqlx::query("update bus.topic set epoch = epoch + 1").execute(&stack.db).await.unwrap();
+    sqlx::query("update bus.topic set epoch = epoch + 1")
+        .execute(&stack.db)
+        .await
+        .unwrap();
     let again = socket.next().await;
     assert_eq!(again["type"], "snapshot");
-    assert_eq!(again["epoch"].as_i64(), before["epoch"].as_i64().map(|epoch| epoch + 1));
+    assert_eq!(
+        again["epoch"].as_i64(),
+        before["epoch"].as_i64().map(|epoch| epoch + 1)
+    );
     stack.stop().await;
 }
 
@@ -316,7 +405,10 @@ async fn a_client_that_does_not_read_is_closed_with_4008() {
     let text = "x".repeat(100_000);
     for _ in 0..20 {
         let mut tx = stack.db.begin().await.unwrap();
-        let event = |_| Event { topic: topic.clone(), data: json!({"type": "note", "text": text}) };
+        let event = |_| Event {
+            topic: topic.clone(),
+            data: json!({"type": "note", "text": text}),
+        };
         let events: Vec<Event> = (0..10).map(event).collect();
         let hint = millrace_bus::publish(&mut tx, &events).await.unwrap();
         tx.commit().await.unwrap();
@@ -334,20 +426,41 @@ async fn strangers_follow_what_they_may_see_until_it_is_hidden() {
     let public = stack.video(&ann, Visibility::Public).await;
     let mut socket = Socket::signed_in(&stack, &bob).await;
     let hidden = [
-        topic_of_video(private), topic_of_user(ann.id), topic_of_video(VideoId::new()), "admin:jobs".to_owned(),
-        "video:x".to_owned(), String::new(), "\u{0}".to_owned(),
+        topic_of_video(private),
+        topic_of_user(ann.id),
+        topic_of_video(VideoId::new()),
+        "admin:jobs".to_owned(),
+        "video:x".to_owned(),
+        String::new(),
+        "\u{0}".to_owned(),
     ];
     for topic in hidden {
-        socket.send(json!({"type": "subscribe", "topic": topic})).await;
+        socket
+            .send(json!({"type": "subscribe", "topic": topic}))
+            .await;
         let frame = socket.next().await;
-        assert_eq!((frame["type"].as_str(), frame["code"].as_str()), (Some("error"), Some("not_found")), "{topic}");
+        assert_eq!(
+            (frame["type"].as_str(), frame["code"].as_str()),
+            (Some("error"), Some("not_found")),
+            "{topic}"
+        );
     }
     socket.subscribe(&topic_of_video(public)).await;
-    let request = stack.request(reqwest::Method::PATCH, &format!("/api/videos/{public}")).bearer_auth(&ann.token);
-    let hidden = request.json(&json!({"visibility": "private", "title": "Secret"})).send().await.unwrap();
+    let request = stack
+        .request(reqwest::Method::PATCH, &format!("/api/videos/{public}"))
+        .bearer_auth(&ann.token);
+    let hidden = request
+        .json(&json!({"visibility": "private", "title": "Secret"}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(hidden.status(), 200);
     let frame = socket.next().await;
-    assert_eq!((frame["type"].as_str(), frame["code"].as_str()), (Some("error"), Some("forbidden")), "{frame}");
+    assert_eq!(
+        (frame["type"].as_str(), frame["code"].as_str()),
+        (Some("error"), Some("forbidden")),
+        "{frame}"
+    );
     assert_eq!(socket.next().await["type"], "unsubscribed");
     stack.stop().await;
 }
@@ -357,7 +470,9 @@ async fn sockets_need_a_ticket_that_is_fresh_and_unused() {
     let stack = Stack::start().await;
     let ann = stack.person("ann").await;
     let mut socket = Socket::open(&stack).await;
-    socket.send(json!({"type": "subscribe", "topic": topic_of_user(ann.id)})).await;
+    socket
+        .send(json!({"type": "subscribe", "topic": topic_of_user(ann.id)}))
+        .await;
     assert_eq!(socket.closed().await, Some(4001));
 
     let used = ticket(&stack, &ann).await;
@@ -365,7 +480,10 @@ async fn sockets_need_a_ticket_that_is_fresh_and_unused() {
     first.send(json!({"type": "auth", "ticket": used})).await;
     assert_eq!(first.next().await["type"], "auth_ok");
     let old = ticket(&stack, &ann).await;
-    sqlx::query("update ws_tickets set expires_at = now() - interval '1 second'").execute(&stack.db).await.unwrap();
+    sqlx::query("update ws_tickets set expires_at = now() - interval '1 second'")
+        .execute(&stack.db)
+        .await
+        .unwrap();
     for ticket in [used, old, "x".to_owned()] {
         let mut socket = Socket::open(&stack).await;
         socket.send(json!({"type": "auth", "ticket": ticket})).await;
@@ -387,7 +505,9 @@ async fn a_socket_ends_with_its_session_or_its_token() {
     let stack = Stack::start_with("[auth]\naccess_ttl = \"4s\"").await;
     let ann = stack.person("ann").await;
     let mut revoked = Socket::signed_in(&stack, &ann).await;
-    let logout = stack.request(reqwest::Method::POST, "/api/auth/logout").header("cookie", &ann.cookie);
+    let logout = stack
+        .request(reqwest::Method::POST, "/api/auth/logout")
+        .header("cookie", &ann.cookie);
     assert_eq!(logout.send().await.unwrap().status(), 204);
     let started = std::time::Instant::now();
     assert_eq!(revoked.closed().await, Some(4003));
@@ -402,8 +522,12 @@ async fn a_socket_ends_with_its_session_or_its_token() {
 #[tokio::test]
 async fn another_sites_page_cannot_open_a_socket() {
     let stack = Stack::start().await;
-    let mut request = format!("ws://{}/api/ws", stack.address).into_client_request().unwrap();
-    request.headers_mut().insert("origin", "https://evil.example".parse().unwrap());
+    let mut request = format!("ws://{}/api/ws", stack.address)
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("origin", "https://evil.example".parse().unwrap());
     match connect_async(request).await {
         Err(WsError::Http(response)) => assert_eq!(response.status(), 403),
         other => panic!("{other:?}"),
@@ -416,7 +540,13 @@ async fn nonsense_is_answered_and_too_much_of_anything_ends_the_socket() {
     let stack = Stack::start_with("[realtime]\nmax_topics = 2").await;
     let ann = stack.person("ann").await;
     let mut socket = Socket::signed_in(&stack, &ann).await;
-    for text in ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"subscribe"}"#] {
+    for text in [
+        "",
+        "{",
+        "[]",
+        r#"{"type":"shout"}"#,
+        r#"{"type":"subscribe"}"#,
+    ] {
         socket.0.send(Message::text(text)).await.unwrap();
         assert_eq!(socket.next().await["code"], "malformed");
     }
@@ -425,10 +555,17 @@ async fn nonsense_is_answered_and_too_much_of_anything_ends_the_socket() {
         socket.subscribe(&topic_of_video(id)).await;
     }
     let id = stack.video(&ann, Visibility::Public).await;
-    socket.send(json!({"type": "subscribe", "topic": topic_of_video(id)})).await;
+    socket
+        .send(json!({"type": "subscribe", "topic": topic_of_video(id)}))
+        .await;
     assert_eq!(socket.next().await["code"], "too_many_topics");
     for _ in 0..250 {
-        if socket.0.send(Message::text(r#"{"type":"ping"}"#)).await.is_err() {
+        if socket
+            .0
+            .send(Message::text(r#"{"type":"ping"}"#))
+            .await
+            .is_err()
+        {
             break;
         }
     }

@@ -43,14 +43,22 @@ impl Stack {
 
     /// With `settings` in TOML besides those of a test.
     pub(crate) async fn start_with(settings: &str) -> Self {
-        let url = millrace_config::variable("DATABASE_URL").expect("DATABASE_URL names a server where databases may be made");
+        let url = millrace_config::variable("DATABASE_URL")
+            .expect("DATABASE_URL names a server where databases may be made");
         let admin: PgConnectOptions = url.parse().unwrap();
         let database = format!("test_api_{}", uuid::Uuid::now_v7().simple());
         let mut conn = admin.clone().database("postgres").connect().await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("create database {database}"))).execute(&mut conn).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {database}")))
+            .execute(&mut conn)
+            .await
+            .unwrap();
         conn.close().await.unwrap();
         let options = admin.clone().database(&database);
-        let db = PgPoolOptions::new().max_connections(5).connect_with(options.clone()).await.unwrap();
+        let db = PgPoolOptions::new()
+            .max_connections(5)
+            .connect_with(options.clone())
+            .await
+            .unwrap();
         millrace_jobs::migrate(&db).await.unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -61,7 +69,10 @@ impl Stack {
         Self {
             address,
             db,
-            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
             database,
             admin,
             shutdown,
@@ -72,11 +83,24 @@ impl Stack {
     /// Ends the server, which must end well, and drops the database.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(20), self.server).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(20), self.server)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         self.db.close().await;
-        let mut conn = self.admin.clone().database("postgres").connect().await.unwrap();
+        let mut conn = self
+            .admin
+            .clone()
+            .database("postgres")
+            .connect()
+            .await
+            .unwrap();
         let drop = format!("drop database {} with (force)", self.database);
-        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut conn).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(drop))
+            .execute(&mut conn)
+            .await
+            .unwrap();
     }
 
     pub(crate) fn begin_stop(&self) {
@@ -99,13 +123,24 @@ impl Stack {
         answer(self.request(Method::GET, path).bearer_auth(&person.token)).await
     }
 
-    pub(crate) async fn post_as(&self, person: &Person, path: &str, body: Value) -> (StatusCode, Value) {
-        answer(self.request(Method::POST, path).bearer_auth(&person.token).json(&body)).await
+    pub(crate) async fn post_as(
+        &self,
+        person: &Person,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        answer(
+            self.request(Method::POST, path)
+                .bearer_auth(&person.token)
+                .json(&body),
+        )
+        .await
     }
 
     /// Registers and logs in.
     pub(crate) async fn person(&self, name: &str) -> Person {
-        let body = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let body =
+            json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
         let (status, user) = self.post("/api/auth/register", body).await;
         assert_eq!(status, 201, "{user}");
         self.log_in(name).await
@@ -113,7 +148,12 @@ impl Stack {
 
     pub(crate) async fn log_in(&self, name: &str) -> Person {
         let body = json!({"identifier": name, "password": PASSWORD});
-        let response = self.request(Method::POST, "/api/auth/login").json(&body).send().await.unwrap();
+        let response = self
+            .request(Method::POST, "/api/auth/login")
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
         let cookie = cookie_of(&response);
         let body: Value = response.json().await.unwrap();
@@ -154,7 +194,11 @@ pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        assert_eq!(response.headers()["content-type"], "application/problem+json", "{status}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json",
+            "{status}"
+        );
     }
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
@@ -187,8 +231,13 @@ fn config(address: SocketAddr, database: &str, settings: &str) -> Config {
     .parse()
     .unwrap();
     for (name, section) in settings.parse::<toml::Table>().unwrap() {
-        let merged = table.entry(name).or_insert_with(|| toml::Table::new().into());
-        merged.as_table_mut().unwrap().extend(section.as_table().unwrap().clone());
+        let merged = table
+            .entry(name)
+            .or_insert_with(|| toml::Table::new().into());
+        merged
+            .as_table_mut()
+            .unwrap()
+            .extend(section.as_table().unwrap().clone());
     }
     Config::from_layers(None, table, std::collections::BTreeMap::new()).unwrap()
 }

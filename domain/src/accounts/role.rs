@@ -45,7 +45,11 @@ mod tests {
 
     #[test]
     fn a_role_includes_those_before_it() {
-        assert!(Role::Admin > Role::Operator && Role::Operator > Role::Auditor && Role::Auditor > Role::User);
+        assert!(
+            Role::Admin > Role::Operator
+                && Role::Operator > Role::Auditor
+                && Role::Auditor > Role::User
+        );
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl Session {
         .execute(&mut *conn)
         .await?;
         let refresh_token = add_token(conn, id).await?;
-        Ok(Self { id, user, refresh_token })
+        Ok(Self {
+            id,
+            user,
+            refresh_token,
+        })
     }
 
     /// Exchanges a refresh token. A token that was exchanged less than `grace` ago is exchanged again.
@@ -91,22 +95,37 @@ impl Session {
             return Ok(Rotation::Reused { session, user });
         }
         if !found.rotated {
-            sqlx::query!("update refresh_tokens set rotated_at = clock_timestamp() where hash = $1", hash)
-                .execute(&mut *conn)
-                .await?;
-        }
-        sqlx::query!("update sessions set expires_at = now() + $2::interval where id = $1", found.id, interval(ttl))
+            sqlx::query!(
+                "update refresh_tokens set rotated_at = clock_timestamp() where hash = $1",
+                hash
+            )
             .execute(&mut *conn)
             .await?;
+        }
+        sqlx::query!(
+            "update sessions set expires_at = now() + $2::interval where id = $1",
+            found.id,
+            interval(ttl)
+        )
+        .execute(&mut *conn)
+        .await?;
         let refresh_token = add_token(conn, session).await?;
-        Ok(Rotation::Rotated(Self { id: session, user, refresh_token }))
+        Ok(Rotation::Rotated(Self {
+            id: session,
+            user,
+            refresh_token,
+        }))
     }
 
     /// Ends a session; false if it had ended before.
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn revoke(db: impl PgExecutor<'_>, id: SessionId, why: &str) -> Result<bool, sqlx::Error> {
+    pub async fn revoke(
+        db: impl PgExecutor<'_>,
+        id: SessionId,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
             "update sessions set revoked_at = now(), revoked_for = $2 where id = $1 and revoked_at is null",
             id.0,
@@ -137,7 +156,10 @@ impl Session {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn ended(db: impl PgExecutor<'_>, ids: &[SessionId]) -> Result<Vec<SessionId>, sqlx::Error> {
+    pub async fn ended(
+        db: impl PgExecutor<'_>,
+        ids: &[SessionId],
+    ) -> Result<Vec<SessionId>, sqlx::Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let ended = sqlx::query_scalar!(
             r#"select i.id as "id!" from unnest($1::uuid[]) as i(id)
@@ -153,9 +175,13 @@ impl Session {
 
 async fn add_token(conn: &mut PgConnection, session: SessionId) -> Result<String, sqlx::Error> {
     let (token, hash) = new_secret();
-    sqlx::query!("insert into refresh_tokens (hash, session_id) values ($1, $2)", hash, session.0)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "insert into refresh_tokens (hash, session_id) values ($1, $2)",
+        hash,
+        session.0
+    )
+    .execute(conn)
+    .await?;
     Ok(token)
 }
 

@@ -25,7 +25,11 @@ impl Bucket {
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn take(db: impl PgExecutor<'_>, key: &str, bucket: Bucket) -> Result<Option<Duration>, sqlx::Error> {
+pub async fn take(
+    db: impl PgExecutor<'_>,
+    key: &str,
+    bucket: Bucket,
+) -> Result<Option<Duration>, sqlx::Error> {
     // Below zero marks a refusal: the bucket then holds one more than it says. So one statement decides, and a
     // refused attempt costs nothing, however often it is repeated.
     let left = sqlx::query_scalar!(
@@ -49,6 +53,8 @@ pub async fn take(db: impl PgExecutor<'_>, key: &str, bucket: Bucket) -> Result<
 /// # Errors
 /// Those of the statement.
 pub async fn forgive(db: impl PgExecutor<'_>, key: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from throttles where key = $1", key).execute(db).await?;
+    sqlx::query!("delete from throttles where key = $1", key)
+        .execute(db)
+        .await?;
     Ok(())
 }

@@ -60,7 +60,10 @@ impl Ticket {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn redeem(db: impl PgExecutor<'_>, ticket: &str) -> Result<Option<Admitted>, sqlx::Error> {
+    pub async fn redeem(
+        db: impl PgExecutor<'_>,
+        ticket: &str,
+    ) -> Result<Option<Admitted>, sqlx::Error> {
         let row = sqlx::query!(
             "with used as (delete from ws_tickets where hash = $1 returning user_id, session_id, expires_at, session_until)
              select used.user_id, used.session_id, used.session_until

@@ -158,7 +158,10 @@ impl User {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn find_login(db: impl PgExecutor<'_>, identifier: &str) -> Result<Option<Login>, sqlx::Error> {
+    pub async fn find_login(
+        db: impl PgExecutor<'_>,
+        identifier: &str,
+    ) -> Result<Option<Login>, sqlx::Error> {
         let row = sqlx::query!(
             r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
                       is_active, created_at, password
@@ -187,10 +190,18 @@ impl User {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn set_role(db: impl PgExecutor<'_>, id: UserId, role: Role) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query!("update users set role = $2 where id = $1", id.0, role.as_str())
-            .execute(db)
-            .await?;
+    pub async fn set_role(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        role: Role,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!(
+            "update users set role = $2 where id = $1",
+            id.0,
+            role.as_str()
+        )
+        .execute(db)
+        .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -198,10 +209,18 @@ impl User {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn set_active(db: impl PgExecutor<'_>, id: UserId, active: bool) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query!("update users set is_active = $2 where id = $1", id.0, active)
-            .execute(db)
-            .await?;
+    pub async fn set_active(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        active: bool,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!(
+            "update users set is_active = $2 where id = $1",
+            id.0,
+            active
+        )
+        .execute(db)
+        .await?;
         Ok(done.rows_affected() == 1)
     }
 }

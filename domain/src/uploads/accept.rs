@@ -4,8 +4,8 @@
 
 /// Accepted extensions, lower case, as shown to people.
 pub const EXTENSIONS: [&str; 19] = [
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "mpg", "mpeg", "flv", "wmv", "3gp", "ogv", "mp3", "m4a", "wav",
-    "flac", "ogg", "aac",
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "mpg", "mpeg", "flv", "wmv", "3gp", "ogv",
+    "mp3", "m4a", "wav", "flac", "ogg", "aac",
 ];
 
 /// Why a file is not accepted.
@@ -28,13 +28,20 @@ pub fn accept(filename: &str, content_type: &str) -> Result<String, Refusal> {
         .map(|(_, extension)| extension.to_ascii_lowercase())
         .filter(|extension| EXTENSIONS.contains(&extension.as_str()))
         .ok_or(Refusal::Extension)?;
-    let given = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let given = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     // Browsers know no type for some containers (mkv, flv, ts) and send nothing or a general one.
     if given.is_empty() || given == "application/octet-stream" {
         return Ok("application/octet-stream".to_owned());
     }
     let fits = match extension.as_str() {
-        "ogg" | "ogv" => given.starts_with("video/") || given.starts_with("audio/") || given == "application/ogg",
+        "ogg" | "ogv" => {
+            given.starts_with("video/") || given.starts_with("audio/") || given == "application/ogg"
+        }
         "mp3" | "wav" | "flac" | "aac" => given.starts_with("audio/"),
         "mkv" => given.starts_with("video/") || given == "application/x-matroska",
         _ => given.starts_with("video/") || given.starts_with("audio/"),
@@ -53,10 +60,22 @@ mod tests {
 
     #[test]
     fn known_files_are_accepted_whatever_their_case() {
-        assert_eq!(accept("Holiday.MP4", "video/mp4").as_deref(), Ok("video/mp4"));
-        assert_eq!(accept("a.b.mkv", "Video/X-Matroska; codecs=x").as_deref(), Ok("video/x-matroska"));
-        assert_eq!(accept("talk.mkv", "").as_deref(), Ok("application/octet-stream"));
-        assert_eq!(accept("影片.webm", "video/webm").as_deref(), Ok("video/webm"));
+        assert_eq!(
+            accept("Holiday.MP4", "video/mp4").as_deref(),
+            Ok("video/mp4")
+        );
+        assert_eq!(
+            accept("a.b.mkv", "Video/X-Matroska; codecs=x").as_deref(),
+            Ok("video/x-matroska")
+        );
+        assert_eq!(
+            accept("talk.mkv", "").as_deref(),
+            Ok("application/octet-stream")
+        );
+        assert_eq!(
+            accept("影片.webm", "video/webm").as_deref(),
+            Ok("video/webm")
+        );
     }
 
     #[test]
@@ -70,6 +89,9 @@ mod tests {
     fn a_type_that_does_not_fit_is_refused() {
         assert_eq!(accept("a.mp4", "text/html"), Err(Refusal::ContentType));
         assert_eq!(accept("a.mp3", "video/mp4"), Err(Refusal::ContentType));
-        assert_eq!(accept("a.mp4", "video/mp4\r\nx: y"), Err(Refusal::ContentType));
+        assert_eq!(
+            accept("a.mp4", "video/mp4\r\nx: y"),
+            Err(Refusal::ContentType)
+        );
     }
 }

@@ -39,7 +39,10 @@ pub struct PartPlan {
 impl PartPlan {
     /// The plan for a file of `size` bytes.
     pub fn for_size(size: u64) -> Self {
-        let part_size = size.div_ceil(MOST_PARTS).next_multiple_of(MIB).max(SMALLEST_PART);
+        let part_size = size
+            .div_ceil(MOST_PARTS)
+            .next_multiple_of(MIB)
+            .max(SMALLEST_PART);
         Self::with_part_size(size, part_size)
     }
 
@@ -63,13 +66,24 @@ mod tests {
 
     #[test]
     fn parts_cover_the_file_and_respect_s3() {
-        for size in [1, 64 * MIB + 1, 1_000 * MIB, 10 * 1024 * MIB, 5 * 1024 * 1024 * MIB] {
+        for size in [
+            1,
+            64 * MIB + 1,
+            1_000 * MIB,
+            10 * 1024 * MIB,
+            5 * 1024 * 1024 * MIB,
+        ] {
             let plan = PartPlan::for_size(size);
             let count = u64::from(plan.part_count);
             assert!(plan.part_size >= 5 * MIB && plan.part_size.is_multiple_of(MIB));
             assert!(count <= 10_000);
             assert!(plan.part_size * count >= size && plan.part_size * (count - 1) < size);
-            assert!(plan.has(1) && plan.has(plan.part_count) && !plan.has(0) && !plan.has(plan.part_count + 1));
+            assert!(
+                plan.has(1)
+                    && plan.has(plan.part_count)
+                    && !plan.has(0)
+                    && !plan.has(plan.part_count + 1)
+            );
         }
     }
 }

@@ -93,7 +93,11 @@ impl From<Row> for Upload {
             filename: row.filename,
             size: row.size.unsigned_abs(),
             content_type: row.content_type,
-            method: if row.s3_upload_id.is_some() { Method::Multipart } else { Method::Single },
+            method: if row.s3_upload_id.is_some() {
+                Method::Multipart
+            } else {
+                Method::Single
+            },
             key: row.key,
             s3_upload_id: row.s3_upload_id,
             part_size: row.part_size.map(i64::unsigned_abs),
@@ -118,7 +122,11 @@ impl Upload {
     /// # Errors
     /// Those of the statement.
     pub async fn create(db: impl PgExecutor<'_>, new: NewUpload) -> Result<Self, sqlx::Error> {
-        let method = if new.multipart.is_some() { Method::Multipart } else { Method::Single };
+        let method = if new.multipart.is_some() {
+            Method::Multipart
+        } else {
+            Method::Single
+        };
         let (s3_upload_id, part_size) = new.multipart.unzip();
         let row = sqlx::query_as!(
             Row,
@@ -146,7 +154,11 @@ impl Upload {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn find(db: impl PgExecutor<'_>, id: UploadId, owner: UserId) -> Result<Option<Self>, sqlx::Error> {
+    pub async fn find(
+        db: impl PgExecutor<'_>,
+        id: UploadId,
+        owner: UserId,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let row = sqlx::query_as!(
             Row,
             "select id, user_id, filename, size, content_type, key, s3_upload_id, part_size, status, video_id,
@@ -164,7 +176,11 @@ impl Upload {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn lock(db: impl PgExecutor<'_>, id: UploadId, owner: UserId) -> Result<Option<Self>, sqlx::Error> {
+    pub async fn lock(
+        db: impl PgExecutor<'_>,
+        id: UploadId,
+        owner: UserId,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let row = sqlx::query_as!(
             Row,
             "select id, user_id, filename, size, content_type, key, s3_upload_id, part_size, status, video_id,
@@ -182,7 +198,11 @@ impl Upload {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn pending(db: impl PgExecutor<'_>, owner: UserId, limit: i64) -> Result<Vec<Self>, sqlx::Error> {
+    pub async fn pending(
+        db: impl PgExecutor<'_>,
+        owner: UserId,
+        limit: i64,
+    ) -> Result<Vec<Self>, sqlx::Error> {
         let rows = sqlx::query_as!(
             Row,
             "select id, user_id, filename, size, content_type, key, s3_upload_id, part_size, status, video_id,
@@ -219,7 +239,11 @@ impl Upload {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn complete(db: impl PgExecutor<'_>, id: UploadId, video: VideoId) -> Result<bool, sqlx::Error> {
+    pub async fn complete(
+        db: impl PgExecutor<'_>,
+        id: UploadId,
+        video: VideoId,
+    ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
             "update uploads set status = 'completed', video_id = $2 where id = $1 and status = 'pending'",
             id.0,
@@ -235,14 +259,18 @@ impl Upload {
     /// # Errors
     /// Those of the statement.
     pub async fn abort(db: impl PgExecutor<'_>, id: UploadId) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query!("update uploads set status = 'aborted' where id = $1 and status = 'pending'", id.0)
-            .execute(db)
-            .await?;
+        let done = sqlx::query!(
+            "update uploads set status = 'aborted' where id = $1 and status = 'pending'",
+            id.0
+        )
+        .execute(db)
+        .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// How it is cut, if it is.
     pub fn parts(&self) -> Option<PartPlan> {
-        self.part_size.map(|part_size| PartPlan::with_part_size(self.size, part_size))
+        self.part_size
+            .map(|part_size| PartPlan::with_part_size(self.size, part_size))
     }
 }
