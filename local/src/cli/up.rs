@@ -29,7 +29,6 @@ pub(super) async fn run(
     })
     .await?;
     let ended = serve(&foundation, &stop).await;
-    println!("Stopping.");
     foundation.stop().await;
     ended
 }
@@ -52,7 +51,10 @@ async fn serve(foundation: &Foundation, stop: &CancellationToken) -> anyhow::Res
     );
     print!("{}", summary(foundation));
     let ended = tokio::select! {
-        () = stop.cancelled() => Ok(()),
+        () = stop.cancelled() => {
+            println!("Stopping.");
+            Ok(())
+        }
         ended = &mut worker.task => Err(unexpected("the worker", ended)),
         ended = &mut api.task => Err(unexpected("the API", ended)),
         how = foundation.postgres.ended() => Err(anyhow!(
