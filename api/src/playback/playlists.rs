@@ -174,7 +174,7 @@ async fn master(
                     codecs,
                     bandwidth,
                     average_bandwidth,
-                })
+                });
             }
             Some((width, height)) => {
                 let iframes = match list {
