@@ -17,7 +17,7 @@ use apalis_core::{
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::{Run, acknowledge::Guard, execute::ExecuteLayer};
+use crate::{Run, answer::Guard, execute::ExecuteLayer};
 
 /// A claimed job on its way to its handler.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     Backoff, JobId, Run,
-    acknowledge::{Acks, Guard},
+    answer::{Acks, Guard},
     backend::Claimed,
     job::millis,
     link::{Link, PATIENCE},

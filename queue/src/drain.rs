@@ -6,7 +6,7 @@ use apalis_core::monitor::context::MonitorContext;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{CancelReason, EngineOptions, acknowledge::Acks, backend::Inbox, ticket::Tickets};
+use crate::{CancelReason, EngineOptions, answer::Acks, backend::Inbox, ticket::Tickets};
 
 /// What became of the running jobs at shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use tracing::{Instrument as _, info_span};
 
 use crate::{
     CancelReason, Done, Failure, State,
-    acknowledge::{Answer, Guard},
+    answer::{Answer, Guard},
     backend::Claimed,
     outcome::chain,
 };

@@ -6,6 +6,8 @@
 
 /// Tells the database how runs ended, in batches, until it accepts.
 mod acknowledge;
+/// The answer to a claim, and the duty to give one.
+mod answer;
 /// Our backend of apalis, one per queue.
 mod backend;
 /// How long a failed job waits.
