@@ -1,47 +1,21 @@
 //! Prometheus metrics, on a port of their own.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     middleware::Next,
     response::Response,
     routing::get,
 };
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
-/// Seconds.
-const BUCKETS: [f64; 11] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-];
-/// How often histograms are folded, so that they do not grow while nobody scrapes.
-pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
-
-/// Installs the process's recorder. In a process that has one already (local mode), that one keeps counting, and
-/// this handle has nothing to show.
-pub(crate) fn install() -> PrometheusHandle {
-    let builder = PrometheusBuilder::new();
-    let builder = builder
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
-        .unwrap_or_else(|_| PrometheusBuilder::new());
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
-        tracing::debug!("this process has a metrics recorder already");
-    }
-    handle
-}
 
 /// `/metrics`
-pub(crate) fn router(handle: PrometheusHandle) -> Router {
-    Router::new()
-        .route("/metrics", get(render))
-        .with_state(handle)
-}
-
-async fn render(State(handle): State<PrometheusHandle>) -> String {
-    handle.render()
+pub(crate) fn router() -> Router {
+    Router::new().route(
+        "/metrics",
+        get(|| async { millrace_config::metrics().render() }),
+    )
 }
 
 /// Counts requests and how long they take, by route: paths themselves are too many.

@@ -16,7 +16,7 @@ use millrace_jobs::{database_options, storage_options};
 use sqlx::postgres::PgPoolOptions;
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Layer as _, ServiceExt as _};
@@ -45,7 +45,6 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     config.require_services()?;
-    let handle = metrics::install();
     let metrics_listener = TcpListener::bind(config.server.metrics_listen)
         .await
         .with_context(|| {
@@ -58,18 +57,12 @@ pub async fn run(
     let late = CancellationToken::new();
     let app = start(&config, &shutdown, &late).await?;
     let tasks = TaskTracker::new();
-    tasks.spawn(serve(
-        metrics_listener,
-        metrics::router(handle.clone()),
-        shutdown.clone(),
-    ));
-    let ending = shutdown.clone();
-    tasks.spawn(async move {
-        let mut ticks = interval(metrics::UPKEEP);
-        while ending.run_until_cancelled(ticks.tick()).await.is_some() {
-            handle.run_upkeep();
-        }
-    });
+    tasks.spawn(serve(metrics_listener, metrics::router(), shutdown.clone()));
+    tasks.spawn(
+        shutdown
+            .clone()
+            .run_until_cancelled_owned(millrace_config::keep_metrics()),
+    );
     let address = listener.local_addr()?;
     tracing::info!(%address, "the API serves {}", config.server.public_url);
     serve(listener, router::router(app.clone(), &config), shutdown).await;

@@ -21,7 +21,7 @@ use figment::{
 
 pub use environment::variable;
 pub use logging::start_logging;
-pub use metrics::metrics;
+pub use metrics::{keep_metrics, metrics};
 pub use secret::Secret;
 pub use settings::*;
 

@@ -72,7 +72,8 @@ create index videos_user_status on videos (user_id, status);
 create index videos_status_created on videos (status, created_at desc, id desc);
 create index videos_user_created on videos (user_id, created_at desc, id desc);
 -- What visitors list: newest public videos that can be watched.
-create index videos_public on videos (created_at desc, id desc) where visibility = 'public' and playable_at is not null;
+create index videos_public on videos (created_at desc, id desc) 
+    where visibility = 'public' and playable_at is not null and status <> 'failed';
 create index videos_search on videos using gin (search);
 -- A Chinese word inside a longer title is no lexeme of to_tsvector; trigrams find it.
 create index videos_title_trgm on videos using gin (title gin_trgm_ops);

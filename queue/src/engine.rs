@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use apalis_core::{error::BoxDynError, monitor::Monitor, worker::builder::WorkerBuilder};
+use apalis::prelude::{BoxDynError, Monitor, WorkerBuilder};
 use millrace_bus::{Heard, Listener, Notifier};
 use sqlx::{PgPool, postgres::PgConnectOptions, types::Json};
 use tokio::{

@@ -36,9 +36,16 @@ impl Health {
     }
 
     pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let upkeep = tokio::spawn(
+            shutdown
+                .clone()
+                .run_until_cancelled_owned(millrace_config::keep_metrics()),
+        );
         let served = axum::serve(self.listener, self.router)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await;
+        // It ended with the server, by the same token.
+        let _ = upkeep.await;
         if let Err(error) = served {
             tracing::error!(%error, "the health server failed");
         }

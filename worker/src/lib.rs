@@ -63,13 +63,21 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     )
     .await?;
     tracing::info!(queues = ?config.worker.queues.0, "the worker is running");
-    engine.run(shutdown).await;
+    let drained = engine.run(shutdown).await;
     helpers.cancel();
     health.await.context("the health server panicked")?;
     pool.close().await;
     // Open segments of runs that were given back; whoever runs them next makes them anew.
     let _ = std::fs::remove_dir_all(&work_dir);
-    tracing::info!("the worker has stopped");
+    anyhow::ensure!(
+        !drained.broken,
+        "a loop of the engine ended by itself; the log says which"
+    );
+    tracing::info!(
+        running = drained.running,
+        stopped = drained.stopped,
+        "the worker has stopped"
+    );
     Ok(())
 }
 

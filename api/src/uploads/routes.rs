@@ -15,8 +15,9 @@ use millrace_domain::{
     ids::{UploadId, UserId, VideoId},
     storage::{CompletedPart, StorageError},
     uploads::{Method, NewUpload, PartPlan, Upload, UploadStatus, accept},
-    videos::{Visibility, doom, topic_of_user},
+    videos::{Visibility, topic_of_user},
 };
+use millrace_jobs::flows;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -388,21 +389,12 @@ async fn abort_upload(
             "the upload became a video; delete that",
         ));
     }
-    if Upload::abort(&mut *tx, id).await? {
-        // What has arrived, and what an address that is still good may bring, is swept.
-        let folder = upload.key.trim_end_matches("source").to_owned();
-        doom(&mut *tx, &[folder]).await?;
+    if let Some(mut wake) = flows::abort_upload(&mut tx, id, owner, &upload.key).await? {
         let data = upload_event(&upload, UploadStatus::Aborted, None);
-        let hint = millrace_bus::publish(
-            &mut tx,
-            &[Event {
-                topic: topic_of_user(owner),
-                data,
-            }],
-        )
-        .await?;
+        let topic = topic_of_user(owner);
+        wake.merge(millrace_bus::publish(&mut tx, &[Event { topic, data }]).await?);
         tx.commit().await?;
-        hint.fire(&app.notifier);
+        wake.fire(&app.notifier);
     }
     if let Some(s3_id) = &upload.s3_upload_id {
         app.storage.abort_multipart(&upload.key, s3_id).await?;

@@ -13,8 +13,8 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        retry::RetryConfig, timeout::TimeoutConfig,
+        BehaviorVersion, Credentials, Region, RequestChecksumCalculation,
+        ResponseChecksumValidation, retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::{ProvideErrorMetadata, SdkError},
 };
@@ -49,10 +49,7 @@ pub enum StorageError {
     Changed(String),
     /// The store refused for good: parts that do not fit together, a bad request.
     #[error("the store refused {key}: {code}")]
-    Refused {
-        key: String,
-        code: String,
-    },
+    Refused { key: String, code: String },
     /// The store could not be reached or failed; trying again may help.
     #[error("the store failed on {key}")]
     Unavailable {
@@ -111,7 +108,10 @@ impl Storage {
             }
             Client::from_conf(builder.build())
         };
-        let public = options.public_endpoint.as_ref().or(options.endpoint.as_ref());
+        let public = options
+            .public_endpoint
+            .as_ref()
+            .or(options.endpoint.as_ref());
         Self {
             client: config(options.endpoint.as_ref()),
             public: config(public),

@@ -24,7 +24,11 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn create_multipart(&self, key: &str, content_type: &str) -> Result<String, StorageError> {
+    pub async fn create_multipart(
+        &self,
+        key: &str,
+        content_type: &str,
+    ) -> Result<String, StorageError> {
         let created = self
             .client
             .create_multipart_upload()
@@ -44,7 +48,11 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError::NotFound`] when the upload was completed or aborted.
-    pub async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Vec<ReceivedPart>, StorageError> {
+    pub async fn list_parts(
+        &self,
+        key: &str,
+        upload_id: &str,
+    ) -> Result<Vec<ReceivedPart>, StorageError> {
         let mut parts = Vec::new();
         let mut marker = None;
         loop {
@@ -86,14 +94,23 @@ impl Storage {
     ) -> Result<(), StorageError> {
         let parts = parts
             .iter()
-            .map(|p| SdkPart::builder().part_number(p.part_number).e_tag(&p.etag).build())
+            .map(|p| {
+                SdkPart::builder()
+                    .part_number(p.part_number)
+                    .e_tag(&p.etag)
+                    .build()
+            })
             .collect();
         self.client
             .complete_multipart_upload()
             .bucket(&*self.bucket)
             .key(key)
             .upload_id(upload_id)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .multipart_upload(
+                CompletedMultipartUpload::builder()
+                    .set_parts(Some(parts))
+                    .build(),
+            )
             .send()
             .await
             .map(drop)

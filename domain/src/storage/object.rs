@@ -25,7 +25,13 @@ impl Storage {
     /// # Errors
     /// [`StorageError`] when the store does not answer.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StorageError> {
-        let head = self.client.head_object().bucket(&*self.bucket).key(key).send().await;
+        let head = self
+            .client
+            .head_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .send()
+            .await;
         match head.map_err(|e| classify(key, e)) {
             Ok(head) => Ok(Some(ObjectHead {
                 size: head.content_length.unwrap_or_default().unsigned_abs(),
@@ -72,7 +78,12 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn put_file(&self, key: &str, path: &Path, content_type: &str) -> Result<u64, StorageError> {
+    pub async fn put_file(
+        &self,
+        key: &str,
+        path: &Path,
+        content_type: &str,
+    ) -> Result<u64, StorageError> {
         let bytes = tokio::fs::read(path)
             .await
             .map_err(|e| StorageError::File(path.display().to_string(), e))?;
@@ -84,7 +95,12 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> Result<(), StorageError> {
+    pub async fn put(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        content_type: &str,
+    ) -> Result<(), StorageError> {
         self.client
             .put_object()
             .bucket(&*self.bucket)
@@ -111,7 +127,12 @@ impl Storage {
             .send()
             .await
             .map_err(|e| classify(prefix, e))?;
-        Ok(page.contents.unwrap_or_default().into_iter().filter_map(|o| o.key).collect())
+        Ok(page
+            .contents
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|o| o.key)
+            .collect())
     }
 
     /// Deletes everything below `prefix` and returns how many objects went. Safe to repeat.

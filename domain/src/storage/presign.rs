@@ -48,7 +48,9 @@ impl Storage {
         // Browsers set content-length themselves and refuse to be told; its value is signed all the same.
         let headers = signed
             .headers()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("host"))
+            .filter(|(name, _)| {
+                !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("host")
+            })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         Ok(SignedPut {
@@ -85,7 +87,11 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`] when the URL cannot be signed.
-    pub async fn presign_get(&self, key: &str, options: GetOptions) -> Result<String, StorageError> {
+    pub async fn presign_get(
+        &self,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<String, StorageError> {
         let config = if options.shared {
             last_hour(options.ttl).map_err(|e| unsignable(key, e))?
         } else {
@@ -108,7 +114,10 @@ fn from_now(key: &str, ttl: Duration) -> Result<PresigningConfig, StorageError> 
 }
 
 fn last_hour(ttl: Duration) -> Result<PresigningConfig, PresigningConfigError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let start = UNIX_EPOCH + Duration::from_secs(now / 3600 * 3600);
     // An hour more, since up to an hour of it is past already.
     PresigningConfig::builder()

@@ -77,7 +77,10 @@ pub struct Quality {
 ///
 /// # Errors
 /// Those of the statements.
-pub async fn save_generation(conn: &mut PgConnection, plan: &NewGeneration) -> Result<(), sqlx::Error> {
+pub async fn save_generation(
+    conn: &mut PgConnection,
+    plan: &NewGeneration,
+) -> Result<(), sqlx::Error> {
     let grid = plan.grid;
     sqlx::query!(
         "update videos set original_format = $3, duration = $4, width = $5, height = $6, fps_num = $7, fps_den = $8,
@@ -145,7 +148,11 @@ pub async fn save_generation(conn: &mut PgConnection, plan: &NewGeneration) -> R
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn chunks(db: impl PgExecutor<'_>, video: VideoId, generation: i32) -> Result<Vec<Chunk>, sqlx::Error> {
+pub async fn chunks(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+) -> Result<Vec<Chunk>, sqlx::Error> {
     sqlx::query_as!(
         Chunk,
         "select chunk, first_frame, frames, first_segment, segments, job_id as job

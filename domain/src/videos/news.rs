@@ -21,7 +21,11 @@ pub fn topic_of_user(id: UserId) -> String {
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn video_changed(conn: &mut PgConnection, video: VideoId, owner: UserId) -> Result<Hint, sqlx::Error> {
+pub async fn video_changed(
+    conn: &mut PgConnection,
+    video: VideoId,
+    owner: UserId,
+) -> Result<Hint, sqlx::Error> {
     announce(conn, video, owner, "video").await
 }
 
@@ -29,7 +33,11 @@ pub async fn video_changed(conn: &mut PgConnection, video: VideoId, owner: UserI
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn video_deleted(conn: &mut PgConnection, video: VideoId, owner: UserId) -> Result<Hint, sqlx::Error> {
+pub async fn video_deleted(
+    conn: &mut PgConnection,
+    video: VideoId,
+    owner: UserId,
+) -> Result<Hint, sqlx::Error> {
     announce(conn, video, owner, "video_deleted").await
 }
 

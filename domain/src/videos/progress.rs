@@ -77,5 +77,8 @@ pub async fn record_progress(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rose.into_iter().map(|r| (VideoId(r.id), UserId(r.user_id))).collect())
+    Ok(rose
+        .into_iter()
+        .map(|r| (VideoId(r.id), UserId(r.user_id)))
+        .collect())
 }

@@ -100,31 +100,46 @@ impl Video {
     /// # Errors
     /// Those of the statement.
     pub async fn find(db: impl PgExecutor<'_>, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
-        select_video!("where v.id = $1", id.0).fetch_optional(db).await
+        select_video!("where v.id = $1", id.0)
+            .fetch_optional(db)
+            .await
     }
 
     /// Those of `ids` that exist, in no order.
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn find_all(db: impl PgExecutor<'_>, ids: &[VideoId]) -> Result<Vec<Self>, sqlx::Error> {
+    pub async fn find_all(
+        db: impl PgExecutor<'_>,
+        ids: &[VideoId],
+    ) -> Result<Vec<Self>, sqlx::Error> {
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
-        select_video!("where v.id = any($1)", &ids).fetch_all(db).await
+        select_video!("where v.id = any($1)", &ids)
+            .fetch_all(db)
+            .await
     }
 
     /// The video that an upload became.
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn of_upload(db: impl PgExecutor<'_>, upload: UploadId) -> Result<Option<Self>, sqlx::Error> {
-        select_video!("where v.upload_id = $1", upload.0).fetch_optional(db).await
+    pub async fn of_upload(
+        db: impl PgExecutor<'_>,
+        upload: UploadId,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        select_video!("where v.upload_id = $1", upload.0)
+            .fetch_optional(db)
+            .await
     }
 
     /// A person's videos that are being made, newest first, at most 100.
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn processing_of(db: impl PgExecutor<'_>, user: UserId) -> Result<Vec<Self>, sqlx::Error> {
+    pub async fn processing_of(
+        db: impl PgExecutor<'_>,
+        user: UserId,
+    ) -> Result<Vec<Self>, sqlx::Error> {
         select_video!(
             "where v.user_id = $1 and v.status = 'processing' order by v.created_at desc limit 100",
             user.0
@@ -138,7 +153,9 @@ impl Video {
     /// # Errors
     /// Those of the statement.
     pub async fn lock(conn: &mut PgConnection, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
-        select_video!("where v.id = $1 for update of v", id.0).fetch_optional(conn).await
+        select_video!("where v.id = $1 for update of v", id.0)
+            .fetch_optional(conn)
+            .await
     }
 
     /// Inserts a video; `false` if the upload became one already.
@@ -202,7 +219,14 @@ impl Video {
         generation: i32,
         stage: Stage,
     ) -> Result<bool, sqlx::Error> {
-        const ORDER: [&str; 6] = ["queued", "probing", "encoding", "packaging", "publishing", "done"];
+        const ORDER: [&str; 6] = [
+            "queued",
+            "probing",
+            "encoding",
+            "packaging",
+            "publishing",
+            "done",
+        ];
         let order: Vec<String> = ORDER.map(str::to_owned).to_vec();
         let done = sqlx::query!(
             "update videos set stage = $3
@@ -246,7 +270,11 @@ impl Video {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn publish(db: impl PgExecutor<'_>, id: VideoId, generation: i32) -> Result<bool, sqlx::Error> {
+    pub async fn publish(
+        db: impl PgExecutor<'_>,
+        id: VideoId,
+        generation: i32,
+    ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
             "update videos set status = 'ready', stage = 'done', processing_progress = 100,
                     error_code = null, error_message = null,
@@ -313,7 +341,10 @@ impl Video {
 
     /// Where all objects of this video lie.
     pub fn prefixes(&self) -> Vec<String> {
-        let source = self.original_key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let source = self
+            .original_key
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
         vec![
             format!("{source}/"),
             format!("hls/{}/", self.id),
@@ -347,9 +378,15 @@ pub async fn doom(db: impl PgExecutor<'_>, prefixes: &[String]) -> Result<(), sq
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn forget_doomed(db: impl PgExecutor<'_>, prefixes: &[String]) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from doomed_objects where prefix = any($1)", prefixes)
-        .execute(db)
-        .await?;
+pub async fn forget_doomed(
+    db: impl PgExecutor<'_>,
+    prefixes: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from doomed_objects where prefix = any($1)",
+        prefixes
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }

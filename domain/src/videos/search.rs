@@ -64,7 +64,9 @@ impl Place {
             n: video.title.clone(),
             i: video.id.0,
         };
-        serde_json::to_vec(&place).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+        serde_json::to_vec(&place)
+            .ok()
+            .map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 }
 
@@ -74,16 +76,30 @@ impl Place {
 /// Those of the statement.
 pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx::Error> {
     let limit = filter.limit.clamp(1, 100);
-    let after = filter.cursor.as_deref().and_then(|c| Place::read(c, filter.sort));
+    let after = filter
+        .cursor
+        .as_deref()
+        .and_then(|c| Place::read(c, filter.sort));
     let (time, title, id) = after.map_or((None, None, None), |p| (Some(p.t), Some(p.n), Some(p.i)));
     let owner = filter.owner.map(|o| o.0);
-    let query = filter.query.as_deref().map(str::trim).filter(|q| !q.is_empty());
+    let query = filter
+        .query
+        .as_deref()
+        .map(str::trim)
+        .filter(|q| !q.is_empty());
     // Trigrams find any part of a title, Chinese included; underscores and percents of the person's are text.
-    let like = query.map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    let like = query.map(|q| {
+        format!(
+            "%{}%",
+            q.replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_")
+        )
+    });
     let videos = match filter.sort {
         Sort::New => {
             select_video!(
-                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null
+                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($4::timestamptz is null or (v.created_at, v.id) < ($4, $5::uuid))
@@ -95,7 +111,7 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
         }
         Sort::Old => {
             select_video!(
-                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null
+                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($4::timestamptz is null or (v.created_at, v.id) > ($4, $5::uuid))
@@ -107,7 +123,7 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
         }
         Sort::Title => {
             select_video!(
-                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null
+                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($4::text is null or (v.title, v.id) > ($4, $5::uuid))
@@ -120,6 +136,9 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
     };
     let more = videos.len() as i64 > limit;
     let items: Vec<Video> = videos.into_iter().take(limit as usize).collect();
-    let next_cursor = items.last().filter(|_| more).and_then(|v| Place::write(filter.sort, v));
+    let next_cursor = items
+        .last()
+        .filter(|_| more)
+        .and_then(|v| Place::write(filter.sort, v));
     Ok(Page { items, next_cursor })
 }

@@ -66,7 +66,10 @@ impl From<&Segment> for playlist::Segment {
 ///
 /// # Errors
 /// Those of the statements.
-pub async fn insert_segment(conn: &mut PgConnection, new: &NewSegment) -> Result<bool, sqlx::Error> {
+pub async fn insert_segment(
+    conn: &mut PgConnection,
+    new: &NewSegment,
+) -> Result<bool, sqlx::Error> {
     // First, because two chunks may bring the first segment of a rendition at once: the second waits here, and its
     // next statement sees the winner's key. Later segments find the row taken and lock nothing.
     sqlx::query!(
@@ -196,7 +199,11 @@ pub struct Window {
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn window(db: impl PgExecutor<'_>, video: VideoId, generation: i32) -> Result<Window, sqlx::Error> {
+pub async fn window(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+) -> Result<Window, sqlx::Error> {
     let rows = sqlx::query!(
         r#"with place as (
                select rendition, n, length::float8 / timescale as seconds,

@@ -6,6 +6,7 @@ use millrace_domain::{
 };
 use millrace_queue::{EnqueueError, NewJob, Wake};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     kinds::{DeleteObjects, Probe, pipeline_job},
@@ -67,7 +68,7 @@ pub async fn retry_video(
         .ok_or(FlowError::NotFound)?;
     let prefixes = old.prefixes_of_generation();
     videos::doom(&mut *conn, &prefixes).await?;
-    let mut wake = sweep(conn, &old, prefixes).await?;
+    let mut wake = sweep(conn, owner, Some(group(id, old.generation)), prefixes).await?;
     wake.merge(begin(conn, &video).await?);
     Ok(wake)
 }
@@ -117,7 +118,15 @@ pub async fn delete_video(
             .await?
             .wake;
     Video::delete(conn, &video).await?;
-    wake.merge(sweep(conn, &video, video.prefixes()).await?);
+    wake.merge(
+        sweep(
+            conn,
+            owner,
+            Some(group(id, video.generation)),
+            video.prefixes(),
+        )
+        .await?,
+    );
     wake.merge(videos::video_deleted(conn, id, owner).await?);
     Ok(wake)
 }
@@ -133,21 +142,16 @@ async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError
     Ok(wake)
 }
 
-async fn sweep(
+/// Enqueues the deletion of what lies below `prefixes` (rows of `doomed_objects`), once the jobs of the group
+/// `writers` have ended.
+pub(super) async fn sweep(
     conn: &mut PgConnection,
-    video: &Video,
+    owner: UserId,
+    writers: Option<Uuid>,
     prefixes: Vec<String>,
 ) -> Result<Wake, FlowError> {
-    let job = DeleteObjects {
-        video: video.id,
-        generation: video.generation,
-        prefixes,
-    };
-    Ok(
-        millrace_queue::enqueue(conn, NewJob::new(&job).owner(video.user_id.0))
-            .await?
-            .wake,
-    )
+    let job = NewJob::new(&DeleteObjects { writers, prefixes }).owner(owner.0);
+    Ok(millrace_queue::enqueue(conn, job).await?.wake)
 }
 
 async fn owned(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Video, FlowError> {

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use millrace_domain::{ids::VideoId, videos};
+use millrace_domain::videos;
 use millrace_queue::{Done, Outcome};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{Job, JobContext, plan::group};
+use crate::{Job, JobContext};
 
-/// Deletes the objects of a video, or of one of its generations, once no job can add to them any more.
+/// Deletes the objects of an upload, a video, or one of its generations, once no job can add to them any more.
 /// Safe twice: a prefix that is empty is deleted again at no cost.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DeleteObjects {
-    pub video: VideoId,
-    /// The newest generation whose jobs may still run.
-    pub generation: i32,
+    /// The group of the jobs that may still write there.
+    pub writers: Option<Uuid>,
     /// Rows of `doomed_objects`.
     pub prefixes: Vec<String>,
 }
@@ -26,14 +26,16 @@ impl Job for DeleteObjects {
 
     async fn run(self, cx: &JobContext) -> Outcome {
         // A job that was asked to stop may still be storing its last segment.
-        if millrace_queue::group_is_live(cx.db(), group(self.video, self.generation)).await? {
+        if let Some(writers) = self.writers
+            && millrace_queue::group_is_live(cx.db(), writers).await?
+        {
             return Ok(Done::Snooze(Duration::from_secs(1)));
         }
         let mut gone = 0;
         for prefix in &self.prefixes {
             gone += cx.storage().delete_prefix(prefix).await?;
         }
-        tracing::info!(video = %self.video, objects = gone, "deleted the objects of a video");
+        tracing::info!(objects = gone, prefixes = ?self.prefixes, "deleted objects");
         cx.complete(cx.db(), async |tx| {
             videos::forget_doomed(&mut *tx, &self.prefixes).await.map(|()| millrace_queue::Wake::none())
         })
