@@ -9,18 +9,35 @@ use tokio::process::Command;
 #[tokio::test(flavor = "multi_thread")]
 async fn people_upload_follow_and_watch_in_a_browser() -> Result<()> {
     let frontend = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("frontend");
-    for (file, command) in [("node_modules", "npm ci"), ("dist/index.html", "npm run build")] {
-        anyhow::ensure!(frontend.join(file).exists(), "frontend/{file} is missing: run `{command}` in frontend/ first");
+    for (file, command) in [
+        ("node_modules", "npm ci"),
+        ("dist/index.html", "npm run build"),
+    ] {
+        anyhow::ensure!(
+            frontend.join(file).exists(),
+            "frontend/{file} is missing: run `{command}` in frontend/ first"
+        );
     }
     let stack = Stack::start().await?;
     let _worker = stack.worker("worker").await?;
     let clip = Clip::new(40, "1280x720").file().await?;
     let mut npm = Command::new("npm");
-    npm.args(["run", "e2e"]).current_dir(&frontend).kill_on_drop(true).stdin(Stdio::null());
-    npm.env("BASE_URL", stack.address()).env("CLIP", clip).env("SHOTS", stack.folder().join("shots"));
-    let output = within("the journeys end", Duration::from_secs(300), npm.output()).await?.context("npm cannot be started")?;
+    npm.args(["run", "e2e"])
+        .current_dir(&frontend)
+        .kill_on_drop(true)
+        .stdin(Stdio::null());
+    npm.env("BASE_URL", stack.address())
+        .env("CLIP", clip)
+        .env("SHOTS", stack.folder().join("shots"));
+    let output = within("the journeys end", Duration::from_secs(300), npm.output())
+        .await?
+        .context("npm cannot be started")?;
     let said = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.contains("passed"), "{said}");
     stack.end().await
 }

@@ -19,7 +19,10 @@ async fn killed_workers_cost_their_open_segments_and_nothing_else() -> Result<()
     let seed = rand::random::<u64>();
     eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let stack = Stack::with_short_leases().set("media.preset", "medium").start().await?;
+    let stack = Stack::with_short_leases()
+        .set("media.preset", "medium")
+        .start()
+        .await?;
     let mut workers = vec![stack.worker("a").await?, stack.worker("b").await?];
     let clip = Clip::new(36, "640x360");
     let mut films = Vec::new();
@@ -57,14 +60,23 @@ async fn killed_workers_cost_their_open_segments_and_nothing_else() -> Result<()
     // Each of a killed worker's jobs (two slots) may have stored an object without its row, and made segments of one
     // rendition whose counterpart in another was still open.
     let most = killed * 2 * usize::try_from(RENDITIONS)?;
-    assert!(extra <= most, "{killed} kills cost {extra} segments, more than {most}");
-    let crashes: i64 = sqlx::query_scalar("select sum(crash_count)::bigint from queue.history").fetch_one(&stack.db).await?;
+    assert!(
+        extra <= most,
+        "{killed} kills cost {extra} segments, more than {most}"
+    );
+    let crashes: i64 = sqlx::query_scalar("select sum(crash_count)::bigint from queue.history")
+        .fetch_one(&stack.db)
+        .await?;
     assert!(crashes > 0, "no job was hit");
     let folder = stack.folder().display().to_string();
     let own: Vec<i32> = workers.iter().map(Worker::pid).collect();
     let orphans: Vec<_> = processes::all()
         .into_iter()
-        .filter(|process| process.command.contains("ffmpeg") && process.command.contains(&folder) && !own.contains(&process.parent))
+        .filter(|process| {
+            process.command.contains("ffmpeg")
+                && process.command.contains(&folder)
+                && !own.contains(&process.parent)
+        })
         .collect();
     assert!(orphans.is_empty(), "{orphans:?}");
     stack.end().await
@@ -72,17 +84,28 @@ async fn killed_workers_cost_their_open_segments_and_nothing_else() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_worker_that_comes_back_changes_nothing() -> Result<()> {
-    let stack = Stack::with_short_leases().set("worker.queues", "media=1,default=2").start().await?;
-    let mut zombie = stack.worker_with("zombie", &[("media.preset", "veryslow")]).await?;
+    let stack = Stack::with_short_leases()
+        .set("worker.queues", "media=1,default=2")
+        .start()
+        .await?;
+    let mut zombie = stack
+        .worker_with("zombie", &[("media.preset", "veryslow")])
+        .await?;
     let film = Film::start(&stack, &Clip::new(28, "640x360")).await?;
-    film.segments_stored(&stack, 2, Duration::from_secs(60)).await?;
-    let (job, run_no) = held(&stack, &zombie).await?.context("the worker holds no chunk")?;
+    film.segments_stored(&stack, 2, Duration::from_secs(60))
+        .await?;
+    let (job, run_no) = held(&stack, &zombie)
+        .await?
+        .context("the worker holds no chunk")?;
     zombie.freeze()?;
 
     let _heir = stack.worker("heir").await?;
     film.ready(&stack, Duration::from_secs(120)).await?;
     let before = record(&stack, job).await?;
-    assert!(before["run_no"].as_i64() > Some(i64::from(run_no)), "the heir did not run it: {before}");
+    assert!(
+        before["run_no"].as_i64() > Some(i64::from(run_no)),
+        "the heir did not run it: {before}"
+    );
     let rows = rows(&stack).await?;
 
     zombie.thaw()?;
@@ -96,7 +119,11 @@ async fn a_frozen_worker_that_comes_back_changes_nothing() -> Result<()> {
     let next = Film::start(&stack, &Clip::new(10, "640x360")).await?;
     next.ready(&stack, Duration::from_secs(120)).await?;
     assert_eq!(record(&stack, job).await?, before);
-    let now: Vec<_> = self::rows(&stack).await?.into_iter().filter(|row| row["video_id"] == film.id.to_string()).collect();
+    let now: Vec<_> = self::rows(&stack)
+        .await?
+        .into_iter()
+        .filter(|row| row["video_id"] == film.id.to_string())
+        .collect();
     assert_eq!(now, rows);
     segments_are_complete(&stack, &film.row(&stack).await?).await?;
     stack.end().await
@@ -110,29 +137,40 @@ async fn a_worker_that_is_told_to_go_gives_its_jobs_back_uncharged() -> Result<(
         .set("worker.drain_timeout", "2s")
         .start()
         .await?;
-    let mut leaving = stack.worker_with("leaving", &[("media.preset", "veryslow")]).await?;
+    let mut leaving = stack
+        .worker_with("leaving", &[("media.preset", "veryslow")])
+        .await?;
     let film = Film::start(&stack, &Clip::new(40, "1280x720")).await?;
-    film.segments_stored(&stack, 1, Duration::from_secs(90)).await?;
-    let (job, run_no) = until("a chunk is held", Duration::from_secs(10), async || held(&stack, &leaving).await).await?;
+    film.segments_stored(&stack, 1, Duration::from_secs(90))
+        .await?;
+    let (job, run_no) = until("a chunk is held", Duration::from_secs(10), async || {
+        held(&stack, &leaving).await
+    })
+    .await?;
     leaving.terminate()?;
     let status = leaving.ended(DRAIN + Duration::from_secs(5)).await?;
     assert!(status.success(), "{status}\n{}", leaving.log());
-    let row: (String, i32, i32, i32) =
-        sqlx::query_as("select state::text, attempt, crash_count, run_no from queue.job where id = $1")
-            .bind(job)
-            .fetch_one(&stack.db)
-            .await?;
+    let row: (String, i32, i32, i32) = sqlx::query_as(
+        "select state::text, attempt, crash_count, run_no from queue.job where id = $1",
+    )
+    .bind(job)
+    .fetch_one(&stack.db)
+    .await?;
     assert_eq!(row, ("available".to_owned(), 0, 0, run_no));
     assert!(processes::encoders(leaving.pid()).is_empty());
-    let running: i64 =
-        sqlx::query_scalar("select count(*) from queue.job where state = 'running'").fetch_one(&stack.db).await?;
+    let running: i64 = sqlx::query_scalar("select count(*) from queue.job where state = 'running'")
+        .fetch_one(&stack.db)
+        .await?;
     assert_eq!(running, 0);
 
     let _next = stack.worker("next").await?;
     let video = film.ready(&stack, Duration::from_secs(150)).await?;
     segments_are_complete(&stack, &video).await?;
     let ended = record(&stack, job).await?;
-    assert_eq!((&ended["attempt"], &ended["crash_count"], &ended["state"]), (&1.into(), &0.into(), &"completed".into()));
+    assert_eq!(
+        (&ended["attempt"], &ended["crash_count"], &ended["state"]),
+        (&1.into(), &0.into(), &"completed".into())
+    );
     stack.end().await
 }
 
@@ -161,22 +199,26 @@ async fn is_encoding(stack: &Stack, worker: &Worker) -> Result<bool> {
 
 /// The chunk that a worker is at, and the number of its run.
 async fn held(stack: &Stack, worker: &Worker) -> Result<Option<(Uuid, i32)>> {
-    let held = sqlx::query_as("select id, run_no from queue.job where kind = 'encode_chunk' and state = 'running' and worker_id = $1");
+    let held = sqlx::query_as(
+        "select id, run_no from queue.job where kind = 'encode_chunk' and state = 'running' and worker_id = $1",
+    );
     Ok(held.bind(worker.id).fetch_optional(&stack.db).await?)
 }
 
 /// How a job ended, whole.
 async fn record(stack: &Stack, job: Uuid) -> Result<Value> {
-    let all: Vec<Value> = sqlx::query_scalar("select to_jsonb(h) from queue.history h where id = $1")
-        .bind(job)
-        .fetch_all(&stack.db)
-        .await?;
+    let all: Vec<Value> =
+        sqlx::query_scalar("select to_jsonb(h) from queue.history h where id = $1")
+            .bind(job)
+            .fetch_all(&stack.db)
+            .await?;
     anyhow::ensure!(all.len() == 1, "a job ended {} times", all.len());
     Ok(all.into_iter().next().unwrap_or_default())
 }
 
 async fn rows(stack: &Stack) -> Result<Vec<Value>> {
-    let rows = sqlx::query_scalar("select to_jsonb(s) from segments s order by video_id, rendition, n");
+    let rows =
+        sqlx::query_scalar("select to_jsonb(s) from segments s order by video_id, rendition, n");
     Ok(rows.fetch_all(&stack.db).await?)
 }
 
@@ -194,9 +236,17 @@ async fn segments_are_complete(stack: &Stack, video: &Video) -> Result<i64> {
     .await?;
     assert!(!found.is_empty());
     for (rendition, count, first, last) in &found {
-        assert_eq!((*count, *first, i64::from(*last)), (wanted, 0, wanted - 1), "{rendition} of {}", video.id);
+        assert_eq!(
+            (*count, *first, i64::from(*last)),
+            (wanted, 0, wanted - 1),
+            "{rendition} of {}",
+            video.id
+        );
     }
-    let keys: Vec<String> = sqlx::query_scalar("select key from segments where video_id = $1").bind(video.id.0).fetch_all(&stack.db).await?;
+    let keys: Vec<String> = sqlx::query_scalar("select key from segments where video_id = $1")
+        .bind(video.id.0)
+        .fetch_all(&stack.db)
+        .await?;
     let objects = stack.storage.list(&format!("hls/{}/", video.id)).await?;
     let missing: Vec<&String> = keys.iter().filter(|key| !objects.contains(key)).collect();
     assert!(missing.is_empty(), "rows without objects: {missing:?}");

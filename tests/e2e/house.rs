@@ -17,25 +17,50 @@ const MAY_SEE: [(&str, &[&str]); 9] = [
     ("jobs", &["queue", "domain", "config", "bus"]),
     ("worker", &["jobs", "queue", "domain", "config", "bus"]),
     ("api", &["jobs", "queue", "domain", "config", "bus"]),
-    ("local", &["api", "worker", "jobs", "queue", "domain", "config", "bus"]),
-    ("tests", &["local", "api", "worker", "jobs", "queue", "domain", "config", "bus"]),
+    (
+        "local",
+        &["api", "worker", "jobs", "queue", "domain", "config", "bus"],
+    ),
+    (
+        "tests",
+        &[
+            "local", "api", "worker", "jobs", "queue", "domain", "config", "bus",
+        ],
+    ),
 ];
 
 #[test]
 fn dependencies_point_one_way() -> Result<()> {
     let workspace: Table = fs::read_to_string(root().join("Cargo.toml"))?.parse()?;
-    let members = workspace["workspace"]["members"].as_array().context("no members")?;
+    let members = workspace["workspace"]["members"]
+        .as_array()
+        .context("no members")?;
     let named: Vec<&str> = members.iter().filter_map(toml::Value::as_str).collect();
-    assert_eq!(named, MAY_SEE.map(|(name, _)| name), "a crate that no rule is about");
+    assert_eq!(
+        named,
+        MAY_SEE.map(|(name, _)| name),
+        "a crate that no rule is about"
+    );
     for (name, allowed) in MAY_SEE {
         let manifest: Table = fs::read_to_string(root().join(name).join("Cargo.toml"))?.parse()?;
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let Some(dependencies) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
-            for dependency in dependencies.keys().filter_map(|key| key.strip_prefix("millrace-")) {
-                assert!(allowed.contains(&dependency), "{name} must not see {dependency} ({section})");
+            let Some(dependencies) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
+            for dependency in dependencies
+                .keys()
+                .filter_map(|key| key.strip_prefix("millrace-"))
+            {
+                assert!(
+                    allowed.contains(&dependency),
+                    "{name} must not see {dependency} ({section})"
+                );
             }
         }
-        assert!(manifest["lints"]["workspace"].as_bool() == Some(true), "{name} does not keep the workspace's lints");
+        assert!(
+            manifest["lints"]["workspace"].as_bool() == Some(true),
+            "{name} does not keep the workspace's lints"
+        );
     }
     Ok(())
 }
@@ -49,16 +74,30 @@ fn every_file_says_what_it_is_for() -> Result<()> {
     assert!(files.len() > 100, "only {} files", files.len());
     for file in files {
         let text = fs::read_to_string(&file)?;
-        assert!(text.starts_with("//! "), "{} does not say what it is for", file.display());
-        let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        assert!(
+            text.starts_with("//! "),
+            "{} does not say what it is for",
+            file.display()
+        );
+        let name = file
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
         let bucket = ["utils", "util", "common", "helpers", "misc", "types"].contains(&name);
-        assert!(!bucket, "{}: a file is named after one thing", file.display());
+        assert!(
+            !bucket,
+            "{}: a file is named after one thing",
+            file.display()
+        );
     }
     Ok(())
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .to_owned()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

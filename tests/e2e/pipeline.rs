@@ -11,15 +11,22 @@ async fn a_source_becomes_segments() -> Result<()> {
     let _worker = stack.worker("alone").await?;
     let film = Film::start(&stack, &Clip::new(10, "640x360")).await?;
     let video = film.ready(&stack, Duration::from_secs(60)).await?;
-    assert_eq!((video.progress, video.width, video.height), (100, Some(640), Some(360)));
+    assert_eq!(
+        (video.progress, video.width, video.height),
+        (100, Some(640), Some(360))
+    );
     stack.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_the_chunks_of_one_video() -> Result<()> {
     let stack = Stack::start().await?;
-    let one = stack.worker_with("one", &[("worker.queues", "media=1,default=2")]).await?;
-    let two = stack.worker_with("two", &[("worker.queues", "media=1,default=2")]).await?;
+    let one = stack
+        .worker_with("one", &[("worker.queues", "media=1,default=2")])
+        .await?;
+    let two = stack
+        .worker_with("two", &[("worker.queues", "media=1,default=2")])
+        .await?;
     let film = Film::start(&stack, &Clip::new(60, "640x360")).await?;
     film.ready(&stack, Duration::from_secs(120)).await?;
     let mut workers: Vec<uuid::Uuid> = sqlx::query_scalar(

@@ -30,9 +30,17 @@ async fn progress_never_falls_and_nothing_is_missed_across_reconnects() -> Resul
         let recovered = socket.subscribe(&topic, &memory).await?;
         assert_eq!(recovered, known.is_some(), "round {round} from {known:?}");
         let frames = memory.frames;
-        let percent = memory.videos.get(&id).and_then(|video| video["progress"].as_i64()).unwrap_or_default();
+        let percent = memory
+            .videos
+            .get(&id)
+            .and_then(|video| video["progress"].as_i64())
+            .unwrap_or_default();
         // Until it saw something new, then the line breaks in the middle of everything.
-        socket.follow(&mut memory, READY, |video| video["progress"].as_i64() > Some(percent + 3) || video["status"] == "ready").await?;
+        socket
+            .follow(&mut memory, READY, |video| {
+                video["progress"].as_i64() > Some(percent + 3) || video["status"] == "ready"
+            })
+            .await?;
         assert!(memory.frames > frames);
         if memory.videos[&id]["status"] == "ready" {
             break;
@@ -41,22 +49,36 @@ async fn progress_never_falls_and_nothing_is_missed_across_reconnects() -> Resul
     let mut socket = Socket::connect(&person).await?;
     if memory.videos[&id]["status"] != "ready" {
         assert!(socket.subscribe(&topic, &memory).await?);
-        socket.follow(&mut memory, READY, |video| video["status"] == "ready").await?;
+        socket
+            .follow(&mut memory, READY, |video| video["status"] == "ready")
+            .await?;
     }
-    tab.follow(&mut seen_by_tab, READY, |video| video["status"] == "ready").await?;
+    tab.follow(&mut seen_by_tab, READY, |video| video["status"] == "ready")
+        .await?;
 
     // Somebody who comes late sees the same, at once.
     let mut late = Memory::default();
     let mut latecomer = Socket::connect(&person).await?;
     assert!(!latecomer.subscribe(&topic, &late).await?);
-    latecomer.follow(&mut late, Duration::from_secs(5), |video| video["status"] == "ready").await?;
+    latecomer
+        .follow(&mut late, Duration::from_secs(5), |video| {
+            video["status"] == "ready"
+        })
+        .await?;
     assert_eq!(late.frames, 1);
     let truth = person.video(&id).await?;
-    for state in [&memory.videos[&id], &seen_by_tab.videos[&id], &late.videos[&id]] {
+    for state in [
+        &memory.videos[&id],
+        &seen_by_tab.videos[&id],
+        &late.videos[&id],
+    ] {
         same_state(state, &truth)?;
     }
     // And the numbers end where the database ends.
-    let head: i64 = sqlx::query_scalar("select seq from bus.topic where name = $1").bind(&topic).fetch_one(&stack.db).await?;
+    let head: i64 = sqlx::query_scalar("select seq from bus.topic where name = $1")
+        .bind(&topic)
+        .fetch_one(&stack.db)
+        .await?;
     assert_eq!(late.position.map(|position| position.seq), Some(head));
     assert_eq!(memory.position, late.position);
     stack.end().await
@@ -74,7 +96,9 @@ async fn without_notifications_everything_still_arrives() -> Result<()> {
     let mut memory = Memory::default();
     let mut socket = Socket::connect(&person).await?;
     socket.subscribe(&format!("video:{id}"), &memory).await?;
-    socket.follow(&mut memory, READY, |video| video["status"] == "ready").await?;
+    socket
+        .follow(&mut memory, READY, |video| video["status"] == "ready")
+        .await?;
     assert!(memory.frames >= 4, "only {} frames", memory.frames);
     same_state(&memory.videos[&id], &person.video(&id).await?)?;
     // Polling is once a second: that, and what the busy machine adds.
@@ -94,20 +118,42 @@ async fn without_notifications_everything_still_arrives() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_relay_lets_nobody_in_without_a_ticket_nor_near_what_is_not_theirs() -> Result<()> {
     let stack = Stack::with().light().start().await?;
-    let (owner, other) = (Person::register(&stack).await?, Person::register(&stack).await?);
-    let target = owner.upload_bytes("clip.mp4", b"never looked at", "Mine").await?;
+    let (owner, other) = (
+        Person::register(&stack).await?,
+        Person::register(&stack).await?,
+    );
+    let target = owner
+        .upload_bytes("clip.mp4", b"never looked at", "Mine")
+        .await?;
     let id = target["id"].as_str().context("no id")?;
     let hide = json!({ "visibility": "private" }).to_string().into_bytes();
     let headers = [("content-type", "application/json")];
-    owner.send(reqwest::Method::PATCH, &format!("/api/videos/{id}"), &headers, hide).await?.expect(200)?;
+    owner
+        .send(
+            reqwest::Method::PATCH,
+            &format!("/api/videos/{id}"),
+            &headers,
+            hide,
+        )
+        .await?
+        .expect(200)?;
     let mut socket = Socket::connect(&other).await?;
-    for topic in [format!("video:{id}"), format!("user:{}", owner.id), "admin:jobs".to_owned(), "nonsense".to_owned()] {
-        socket.say(json!({ "type": "subscribe", "topic": topic })).await?;
+    for topic in [
+        format!("video:{id}"),
+        format!("user:{}", owner.id),
+        "admin:jobs".to_owned(),
+        "nonsense".to_owned(),
+    ] {
+        socket
+            .say(json!({ "type": "subscribe", "topic": topic }))
+            .await?;
         let answer = socket.hear(Duration::from_secs(5)).await?;
         assert_eq!(answer["type"], "error", "{topic}: {answer}");
     }
     let mut stranger = Socket::unsigned(&other).await?;
-    stranger.say(json!({ "type": "subscribe", "topic": format!("user:{}", other.id) })).await?;
+    stranger
+        .say(json!({ "type": "subscribe", "topic": format!("user:{}", other.id) }))
+        .await?;
     let refused = stranger.hear(Duration::from_secs(5)).await;
     assert!(format!("{refused:?}").contains("4001"), "{refused:?}");
     stack.abandon().await // Nobody was there to probe the upload.
@@ -115,8 +161,24 @@ async fn the_relay_lets_nobody_in_without_a_ticket_nor_near_what_is_not_theirs()
 
 /// What a frame and the API say of a video alike.
 fn same_state(frame: &Value, truth: &Value) -> Result<()> {
-    for field in ["status", "progress", "stage", "error", "playable", "hls_url", "poster_url", "duration", "qualities", "title"] {
-        anyhow::ensure!(frame[field] == truth[field], "{field}: {} on the socket, {} by HTTP", frame[field], truth[field]);
+    for field in [
+        "status",
+        "progress",
+        "stage",
+        "error",
+        "playable",
+        "hls_url",
+        "poster_url",
+        "duration",
+        "qualities",
+        "title",
+    ] {
+        anyhow::ensure!(
+            frame[field] == truth[field],
+            "{field}: {} on the socket, {} by HTTP",
+            frame[field],
+            truth[field]
+        );
     }
     Ok(())
 }

@@ -21,19 +21,38 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
     let lure = format!("http://{}/secret.ts", trap.local_addr()?);
     let files = [
         "Dear diary, this is no video.\n".repeat(100),
-        format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{lure}\n#EXT-X-ENDLIST\n"),
-        format!("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXTINF:9,\n{lure}\n#EXT-X-ENDLIST\n"),
+        format!(
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{lure}\n#EXT-X-ENDLIST\n"
+        ),
+        format!(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXTINF:9,\n{lure}\n#EXT-X-ENDLIST\n"
+        ),
         "ffconcat version 1.0\nfile '/etc/passwd'\nduration 5\n".to_owned(),
         format!("ffconcat version 1.0\nfile '{lure}'\n"),
     ];
     for file in files {
-        let video = person.upload_bytes("innocent.mp4", file.as_bytes(), "Innocent").await?;
+        let video = person
+            .upload_bytes("innocent.mp4", file.as_bytes(), "Innocent")
+            .await?;
         let id = text(&video["id"])?;
-        let failed = person.sees(&id, "the video fails", Duration::from_secs(60), |video| video["status"] == "failed").await?;
-        let (code, message) = (text(&failed["error"]["code"])?, text(&failed["error"]["message"])?);
-        assert!(!matches!(code.as_str(), "processing_failed" | "crashed" | "internal"), "{code}: {message}");
+        let failed = person
+            .sees(&id, "the video fails", Duration::from_secs(60), |video| {
+                video["status"] == "failed"
+            })
+            .await?;
+        let (code, message) = (
+            text(&failed["error"]["code"])?,
+            text(&failed["error"]["message"])?,
+        );
+        assert!(
+            !matches!(code.as_str(), "processing_failed" | "crashed" | "internal"),
+            "{code}: {message}"
+        );
         assert!(message.len() > 10 && message.ends_with('.'), "{message}");
-        assert!(!message.contains("/tmp") && !message.contains("ffmpeg"), "{message}");
+        assert!(
+            !message.contains("/tmp") && !message.contains("ffmpeg"),
+            "{message}"
+        );
         assert_eq!(failed["playable"], json!(false));
     }
     let fetched = tokio::time::timeout(Duration::from_millis(10), trap.accept()).await;
@@ -42,40 +61,69 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
     let id = person.upload(&Clip::new(10, "640x360")).await?;
     person.sees_ready(&id, Duration::from_secs(90)).await?;
     assert!(worker.is_running());
-    let by: Vec<Uuid> = sqlx::query_scalar("select distinct worker_id from queue.history where worker_id is not null")
-        .fetch_all(&stack.db)
-        .await?;
+    let by: Vec<Uuid> = sqlx::query_scalar(
+        "select distinct worker_id from queue.history where worker_id is not null",
+    )
+    .fetch_all(&stack.db)
+    .await?;
     assert_eq!(by, [worker.id]);
     stack.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_keep_to_what_was_said() -> Result<()> {
-    let stack = Stack::with().light().set("uploads.max_size", 1000).start().await?;
+    let stack = Stack::with()
+        .light()
+        .set("uploads.max_size", 1000)
+        .start()
+        .await?;
     let person = Person::register(&stack).await?;
     for (filename, size, kind, code) in [
-        ("virus.exe", 10, "application/octet-stream", "file_type_not_allowed"),
+        (
+            "virus.exe",
+            10,
+            "application/octet-stream",
+            "file_type_not_allowed",
+        ),
         ("page.mp4", 10, "text/html", "file_type_not_allowed"),
         ("noending", 10, "video/mp4", "file_type_not_allowed"),
         ("large.mp4", 1001, "video/mp4", "file_too_large"),
         ("empty.mp4", 0, "video/mp4", "validation"),
     ] {
         let asked = json!({ "filename": filename, "size": size, "content_type": kind });
-        person.post("/api/uploads", asked).await?.expect_problem(422, code)?;
+        person
+            .post("/api/uploads", asked)
+            .await?
+            .expect_problem(422, code)?;
     }
     let target = person.begin("clip.mp4", 100).await?.expect(201)?;
     let path = format!("/api/uploads/{}", text(&target["upload_id"])?);
     let complete = format!("{path}/complete");
     let details = json!({ "title": "Clip" });
-    person.post(&complete, details.clone()).await?.expect_problem(409, "upload_incomplete")?;
+    person
+        .post(&complete, details.clone())
+        .await?
+        .expect_problem(409, "upload_incomplete")?;
     // The store itself refuses another size than was signed.
     assert!(person.put(&target, &[0; 99]).await.is_err());
     assert!(person.put(&target, &[0; 101]).await.is_err());
-    person.post(&complete, details.clone()).await?.expect_problem(409, "upload_incomplete")?;
-    person.post(&complete, json!({ "title": "" })).await?.expect_problem(422, "validation")?;
-    person.post(&format!("{path}/parts"), json!({ "part_numbers": [1] })).await?.expect_problem(409, "conflict")?;
+    person
+        .post(&complete, details.clone())
+        .await?
+        .expect_problem(409, "upload_incomplete")?;
+    person
+        .post(&complete, json!({ "title": "" }))
+        .await?
+        .expect_problem(422, "validation")?;
+    person
+        .post(&format!("{path}/parts"), json!({ "part_numbers": [1] }))
+        .await?
+        .expect_problem(409, "conflict")?;
     assert_eq!(person.delete(&path).await?.status, 204);
-    person.post(&complete, details).await?.expect_problem(409, "conflict")?;
+    person
+        .post(&complete, details)
+        .await?
+        .expect_problem(409, "conflict")?;
     assert_eq!(person.get(&path).await?.expect(200)?["status"], "aborted");
     stack.end().await
 }
@@ -83,13 +131,27 @@ async fn uploads_keep_to_what_was_said() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_somebody_elses_is_not_there() -> Result<()> {
     let stack = Stack::with().light().start().await?;
-    let (owner, other) = (Person::register(&stack).await?, Person::register(&stack).await?);
+    let (owner, other) = (
+        Person::register(&stack).await?,
+        Person::register(&stack).await?,
+    );
     let stranger = Person::stranger(&stack)?;
     let pending = text(&owner.begin("clip.mp4", 100).await?.expect(201)?["upload_id"])?;
     let video = text(&owner.upload_bytes("clip.mp4", b"whatever", "Mine").await?["id"])?;
     let hide = json!({ "visibility": "private" }).to_string().into_bytes();
-    owner.send(Method::PATCH, &format!("/api/videos/{video}"), &[JSON], hide).await?.expect(200)?;
-    let (video, upload) = (format!("/api/videos/{video}"), format!("/api/uploads/{pending}"));
+    owner
+        .send(
+            Method::PATCH,
+            &format!("/api/videos/{video}"),
+            &[JSON],
+            hide,
+        )
+        .await?
+        .expect(200)?;
+    let (video, upload) = (
+        format!("/api/videos/{video}"),
+        format!("/api/uploads/{pending}"),
+    );
     let calls = [
         (Method::GET, video.clone(), json!(null)),
         (Method::PATCH, video.clone(), json!({ "title": "Yours" })),
@@ -98,22 +160,43 @@ async fn what_is_somebody_elses_is_not_there() -> Result<()> {
         (Method::POST, format!("{video}/cancel"), json!({})),
         (Method::GET, upload.clone(), json!(null)),
         (Method::DELETE, upload.clone(), json!(null)),
-        (Method::POST, format!("{upload}/parts"), json!({ "part_numbers": [1] })),
-        (Method::POST, format!("{upload}/complete"), json!({ "title": "Yours" })),
+        (
+            Method::POST,
+            format!("{upload}/parts"),
+            json!({ "part_numbers": [1] }),
+        ),
+        (
+            Method::POST,
+            format!("{upload}/complete"),
+            json!({ "title": "Yours" }),
+        ),
     ];
     for (method, path, body) in calls {
         let body = body.to_string().into_bytes();
-        let foreign = other.send(method.clone(), &path, &[JSON], body.clone()).await?;
-        foreign.expect_problem(404, "not_found").with_context(|| format!("{method} {path}"))?;
+        let foreign = other
+            .send(method.clone(), &path, &[JSON], body.clone())
+            .await?;
+        foreign
+            .expect_problem(404, "not_found")
+            .with_context(|| format!("{method} {path}"))?;
         let anonymous = stranger.send(method.clone(), &path, &[JSON], body).await?;
         let status = anonymous.status.as_u16();
-        anonymous.expect_any_problem().with_context(|| format!("{method} {path}"))?;
+        anonymous
+            .expect_any_problem()
+            .with_context(|| format!("{method} {path}"))?;
         // What may be looked at without an account is simply not there.
-        assert!(status == 401 || (method == Method::GET && status == 404), "{method} {path}: {status}");
+        assert!(
+            status == 401 || (method == Method::GET && status == 404),
+            "{method} {path}: {status}"
+        );
     }
     for token in forged(&owner.token) {
         let thief = owner.with_token(&token);
-        thief.get("/api/me").await?.expect_problem(401, "unauthenticated").with_context(|| thief.token.clone())?;
+        thief
+            .get("/api/me")
+            .await?
+            .expect_problem(401, "unauthenticated")
+            .with_context(|| thief.token.clone())?;
     }
     owner.get("/api/me").await?.expect(200)?;
     stack.abandon().await // Nobody was there to probe the upload.
@@ -124,28 +207,66 @@ async fn no_garbage_makes_the_api_fail() -> Result<()> {
     let stack = Stack::with().light().start().await?;
     let person = Person::register(&stack).await?;
     let stranger = Person::stranger(&stack)?;
-    stranger.send(Method::POST, "/api/auth/login", &[JSON], b"{\"identifier\":".to_vec()).await?.expect_problem(400, "malformed")?;
-    let large = json!({ "identifier": "x".repeat(70_000), "password": "y" }).to_string().into_bytes();
-    stranger.send(Method::POST, "/api/auth/login", &[JSON], large).await?.expect_problem(413, "payload_too_large")?;
-    let plain = stranger.send(Method::POST, "/api/auth/login", &[("content-type", "text/plain")], b"{}".to_vec()).await?;
+    stranger
+        .send(
+            Method::POST,
+            "/api/auth/login",
+            &[JSON],
+            b"{\"identifier\":".to_vec(),
+        )
+        .await?
+        .expect_problem(400, "malformed")?;
+    let large = json!({ "identifier": "x".repeat(70_000), "password": "y" })
+        .to_string()
+        .into_bytes();
+    stranger
+        .send(Method::POST, "/api/auth/login", &[JSON], large)
+        .await?
+        .expect_problem(413, "payload_too_large")?;
+    let plain = stranger
+        .send(
+            Method::POST,
+            "/api/auth/login",
+            &[("content-type", "text/plain")],
+            b"{}".to_vec(),
+        )
+        .await?;
     plain.expect_problem(415, "unsupported_media_type")?;
-    stranger.get("/api/nothing/here").await?.expect_problem(404, "not_found")?;
+    stranger
+        .get("/api/nothing/here")
+        .await?
+        .expect_problem(404, "not_found")?;
 
     let document = stranger.get("/api/openapi.json").await?.expect(200)?;
     let mut calls = 0;
     for (path, operations) in document["paths"].as_object().context("no paths")? {
         for (method, operation) in operations.as_object().into_iter().flatten() {
-            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
-            if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") || path.contains("logout") {
+            let Ok(method) = method.to_uppercase().parse::<Method>() else {
+                continue;
+            };
+            if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE")
+                || path.contains("logout")
+            {
                 continue;
             }
             for address in addresses(path, operation) {
                 for body in bodies() {
                     for caller in [&person, &stranger] {
                         let sent = caller.send(method.clone(), &address, &[JSON], body.clone());
-                        let what = format!("{method} {address} {}", String::from_utf8_lossy(&body).chars().take(60).collect::<String>());
+                        let what = format!(
+                            "{method} {address} {}",
+                            String::from_utf8_lossy(&body)
+                                .chars()
+                                .take(60)
+                                .collect::<String>()
+                        );
                         let answer = within(&what, Duration::from_secs(20), sent).await??;
-                        anyhow::ensure!(!answer.status.is_server_error(), "{what}: {} {}", answer.status, answer.text);
+                        anyhow::ensure!(
+                            !answer.status.is_server_error(),
+                            "{what}: {} {}",
+                            answer.status,
+                            answer.text
+                        );
                         if answer.status.is_client_error() && address.starts_with("/api/") {
                             answer.expect_any_problem().context(what)?;
                         }
@@ -184,7 +305,16 @@ fn forged(token: &str) -> Vec<String> {
 fn addresses(path: &str, operation: &Value) -> Vec<String> {
     let absent = Uuid::now_v7().to_string();
     let mut addresses = Vec::new();
-    let values = ["1", "%00", "..%2f..%2fetc", "'%20or%201=1", "%F0%9F%98%80", &"a".repeat(3000), &absent, "%ff%fe"];
+    let values = [
+        "1",
+        "%00",
+        "..%2f..%2fetc",
+        "'%20or%201=1",
+        "%F0%9F%98%80",
+        &"a".repeat(3000),
+        &absent,
+        "%ff%fe",
+    ];
     if path.contains('{') {
         for value in values {
             let mut address = String::new();
@@ -208,7 +338,17 @@ fn addresses(path: &str, operation: &Value) -> Vec<String> {
         .collect();
     let plain = addresses.clone();
     for name in queries {
-        for value in ["", "-1", "99999999999999999999", "%00", "%ff", "'", "%25%27%20or", "null", &"z".repeat(5000)] {
+        for value in [
+            "",
+            "-1",
+            "99999999999999999999",
+            "%00",
+            "%ff",
+            "'",
+            "%25%27%20or",
+            "null",
+            &"z".repeat(5000),
+        ] {
             addresses.push(format!("{}?{name}={value}", plain[plain.len() - 1]));
         }
     }
@@ -218,10 +358,26 @@ fn addresses(path: &str, operation: &Value) -> Vec<String> {
 /// Bodies that nobody asked for.
 fn bodies() -> Vec<Vec<u8>> {
     let fields = [
-        "username", "email", "password", "identifier", "filename", "size", "content_type", "title", "description",
-        "visibility", "parts", "part_numbers", "language",
+        "username",
+        "email",
+        "password",
+        "identifier",
+        "filename",
+        "size",
+        "content_type",
+        "title",
+        "description",
+        "visibility",
+        "parts",
+        "part_numbers",
+        "language",
     ];
-    let all = |value: Value| -> Value { fields.iter().map(|field| ((*field).to_owned(), value.clone())).collect() };
+    let all = |value: Value| -> Value {
+        fields
+            .iter()
+            .map(|field| ((*field).to_owned(), value.clone()))
+            .collect()
+    };
     let texts = [
         json!(null),
         json!(-1),
@@ -233,7 +389,10 @@ fn bodies() -> Vec<Vec<u8>> {
         json!([0, -1, 99_999_999]),
         json!([{ "part_number": -5, "etag": "\u{0}" }]),
     ];
-    let mut bodies: Vec<Vec<u8>> = texts.into_iter().map(|value| all(value).to_string().into_bytes()).collect();
+    let mut bodies: Vec<Vec<u8>> = texts
+        .into_iter()
+        .map(|value| all(value).to_string().into_bytes())
+        .collect();
     for text in ["", "{", "[]", "null", "\"x\"", "{\"title\":\"\\ud800\"}"] {
         bodies.push(text.as_bytes().to_vec());
     }

@@ -19,25 +19,40 @@ pub struct Clip {
 impl Clip {
     /// `seconds` of picture of `size` (such as `640x360`) at 30 frames a second, with a tone.
     pub fn new(seconds: u32, size: &str) -> Self {
-        Self { seconds, size: size.to_owned(), fps: "30".to_owned(), sound: true, noise: false }
+        Self {
+            seconds,
+            size: size.to_owned(),
+            fps: "30".to_owned(),
+            sound: true,
+            noise: false,
+        }
     }
 
     /// At this rate, such as `30000/1001`.
     #[must_use]
     pub fn fps(self, fps: &str) -> Self {
-        Self { fps: fps.to_owned(), ..self }
+        Self {
+            fps: fps.to_owned(),
+            ..self
+        }
     }
 
     /// Without a tone.
     #[must_use]
     pub fn silent(self) -> Self {
-        Self { sound: false, ..self }
+        Self {
+            sound: false,
+            ..self
+        }
     }
 
     /// With noise that does not compress, for large files: about 4 MB a second at 640x360.
     #[must_use]
     pub fn noisy(self) -> Self {
-        Self { noise: true, ..self }
+        Self {
+            noise: true,
+            ..self
+        }
     }
 
     /// The file, drawn if it was not before.
@@ -64,19 +79,45 @@ impl Clip {
     }
 
     async fn draw(&self, path: &Path) -> Result<()> {
-        let Self { seconds, size, fps, .. } = self;
+        let Self {
+            seconds, size, fps, ..
+        } = self;
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-y", "-f", "lavfi", "-i"]);
-        ffmpeg.arg(format!("testsrc2=size={size}:rate={fps}:duration={seconds}"));
+        ffmpeg.arg(format!(
+            "testsrc2=size={size}:rate={fps}:duration={seconds}"
+        ));
         if self.sound {
-            ffmpeg.args(["-f", "lavfi", "-i"]).arg(format!("sine=frequency=440:sample_rate=48000:duration={seconds}"));
+            ffmpeg.args(["-f", "lavfi", "-i"]).arg(format!(
+                "sine=frequency=440:sample_rate=48000:duration={seconds}"
+            ));
         }
         if self.noise {
             ffmpeg.args(["-vf", "noise=alls=80:allf=t", "-qp", "8"]);
         }
-        ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"]);
-        let output = ffmpeg.arg(path).kill_on_drop(true).output().await.context("ffmpeg cannot be started")?;
-        anyhow::ensure!(output.status.success(), "no clip: {}", String::from_utf8_lossy(&output.stderr));
+        ffmpeg.args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-movflags",
+            "+faststart",
+        ]);
+        let output = ffmpeg
+            .arg(path)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("ffmpeg cannot be started")?;
+        anyhow::ensure!(
+            output.status.success(),
+            "no clip: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 }

@@ -19,11 +19,20 @@ impl Database {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let template = TEMPLATE.get_or_try_init(make_template).await?;
         let name = format!("e2e_{}", Uuid::now_v7().simple());
-        let mut admin = PgConnection::connect(cluster()?.as_str()).await.context("the cluster cannot be reached")?;
-        run(&mut admin, format!("create database {name} template {template}")).await?;
+        let mut admin = PgConnection::connect(cluster()?.as_str())
+            .await
+            .context("the cluster cannot be reached")?;
+        run(
+            &mut admin,
+            format!("create database {name} template {template}"),
+        )
+        .await?;
         admin.close().await?;
         let url = address(&name)?;
-        let pool = PgPoolOptions::new().max_connections(6).connect(&url).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(6)
+            .connect(&url)
+            .await?;
         Ok(Self { url, pool, name })
     }
 
@@ -34,7 +43,14 @@ impl Database {
         let swallow = "create schema shadow;
              create function shadow.pg_notify(text, text) returns void language sql as 'select'";
         run(&mut connection, swallow.to_owned()).await?;
-        run(&mut connection, format!("alter database {} set search_path = shadow, public, pg_catalog", self.name)).await?;
+        run(
+            &mut connection,
+            format!(
+                "alter database {} set search_path = shadow, public, pg_catalog",
+                self.name
+            ),
+        )
+        .await?;
         connection.close().await?;
         Ok(())
     }
@@ -43,7 +59,11 @@ impl Database {
     pub(crate) async fn drop(self) -> Result<()> {
         self.pool.close().await;
         let mut admin = PgConnection::connect(cluster()?.as_str()).await?;
-        run(&mut admin, format!("drop database {} with (force)", self.name)).await
+        run(
+            &mut admin,
+            format!("drop database {} with (force)", self.name),
+        )
+        .await
     }
 }
 
@@ -60,29 +80,49 @@ fn address(database: &str) -> Result<String> {
 }
 
 async fn make_template() -> Result<String> {
-    let mut admin = PgConnection::connect(cluster()?.as_str()).await.context("the cluster cannot be reached")?;
-    let old: Vec<String> = sqlx::query_scalar("select datname::text from pg_database where datname like 'e2e_template_%'")
-        .fetch_all(&mut admin)
-        .await?;
+    let mut admin = PgConnection::connect(cluster()?.as_str())
+        .await
+        .context("the cluster cannot be reached")?;
+    let old: Vec<String> = sqlx::query_scalar(
+        "select datname::text from pg_database where datname like 'e2e_template_%'",
+    )
+    .fetch_all(&mut admin)
+    .await?;
     for name in old {
         // Templates of processes that are gone. Another process's stay.
         let pid = name.trim_start_matches("e2e_template_");
         if !std::path::Path::new("/proc").join(pid).exists() {
-            run(&mut admin, format!("drop database if exists {name} with (force)")).await?;
+            run(
+                &mut admin,
+                format!("drop database if exists {name} with (force)"),
+            )
+            .await?;
         }
     }
     let name = format!("e2e_template_{}", std::process::id());
-    run(&mut admin, format!("drop database if exists {name} with (force)")).await?;
+    run(
+        &mut admin,
+        format!("drop database if exists {name} with (force)"),
+    )
+    .await?;
     run(&mut admin, format!("create database {name}")).await?;
     admin.close().await?;
-    let pool = PgPoolOptions::new().max_connections(1).connect(&address(&name)?).await?;
-    millrace_jobs::migrate(&pool).await.context("a migration failed")?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect(&address(&name)?)
+        .await?;
+    millrace_jobs::migrate(&pool)
+        .await
+        .context("a migration failed")?;
     // A template may have no visitors.
     pool.close().await;
     Ok(name)
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(connection).await.with_context(|| sql)?;
+    sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+        .execute(connection)
+        .await
+        .with_context(|| sql)?;
     Ok(())
 }

@@ -38,7 +38,11 @@ impl Film {
         let upload = UploadId::new();
         let key = format!("raw/{upload}/source");
         stack.storage.put(&key, bytes, "video/mp4").await?;
-        let head = stack.storage.head(&key).await?.context("the source is not in the store")?;
+        let head = stack
+            .storage
+            .head(&key)
+            .await?
+            .context("the source is not in the store")?;
         let new = NewVideo {
             id: VideoId::new(),
             user_id: owner,
@@ -52,7 +56,9 @@ impl Film {
             file_size: i64::try_from(head.size)?,
         };
         let mut tx = stack.db.begin().await?;
-        let wake = millrace_jobs::flows::start_video(&mut tx, &new).await?.context("the upload was used before")?;
+        let wake = millrace_jobs::flows::start_video(&mut tx, &new)
+            .await?
+            .context("the upload was used before")?;
         tx.commit().await?;
         wake.fire(&stack.notifier);
         Ok(Self { id: new.id, owner })
@@ -63,7 +69,9 @@ impl Film {
     /// # Errors
     /// Those of the database, and that it is gone.
     pub async fn row(&self, stack: &Stack) -> Result<Video> {
-        Video::find(&stack.db, self.id).await?.context("the video is gone")
+        Video::find(&stack.db, self.id)
+            .await?
+            .context("the video is gone")
     }
 
     /// Waits until it is ready or failed.
@@ -87,7 +95,11 @@ impl Film {
     pub async fn ready(&self, stack: &Stack, deadline: Duration) -> Result<Video> {
         let video = self.settled(stack, deadline).await?;
         let (code, message) = (video.error_code.as_deref(), video.error_message.as_deref());
-        anyhow::ensure!(video.status == Status::Ready, "the video failed: {code:?} {message:?}\n{}", stack.jobs().await?);
+        anyhow::ensure!(
+            video.status == Status::Ready,
+            "the video failed: {code:?} {message:?}\n{}",
+            stack.jobs().await?
+        );
         Ok(video)
     }
 
@@ -95,12 +107,19 @@ impl Film {
     ///
     /// # Errors
     /// That they are not within `deadline`.
-    pub async fn segments_stored(&self, stack: &Stack, count: i64, deadline: Duration) -> Result<i64> {
+    pub async fn segments_stored(
+        &self,
+        stack: &Stack,
+        count: i64,
+        deadline: Duration,
+    ) -> Result<i64> {
         until("enough segments are stored", deadline, async || {
-            let stored: i64 = sqlx::query_scalar("select count(*) from segments where video_id = $1 and rendition <> 'audio'")
-                .bind(self.id.0)
-                .fetch_one(&stack.db)
-                .await?;
+            let stored: i64 = sqlx::query_scalar(
+                "select count(*) from segments where video_id = $1 and rendition <> 'audio'",
+            )
+            .bind(self.id.0)
+            .fetch_one(&stack.db)
+            .await?;
             Ok((stored >= count).then_some(stored))
         })
         .await
@@ -108,8 +127,17 @@ impl Film {
 }
 
 async fn owner(stack: &Stack) -> Result<UserId> {
-    let name = format!("person{}", &UserId::new().to_string().replace('-', "")[20..]);
+    let name = format!(
+        "person{}",
+        &UserId::new().to_string().replace('-', "")[20..]
+    );
     let email = format!("{name}@example.org");
-    let new = NewUser { username: &name, email: &email, password_hash: "none", role: Role::User, language: "en" };
+    let new = NewUser {
+        username: &name,
+        email: &email,
+        password_hash: "none",
+        role: Role::User,
+        language: "en",
+    };
     Ok(User::create(&stack.db, new).await?.id)
 }

@@ -57,7 +57,11 @@ pub async fn decoded(bytes: &[u8]) -> Result<Stream> {
         streams: Vec<Stream>,
     }
     let answer: Answer = probe(bytes, &["-show_streams", "-count_frames"]).await?;
-    answer.streams.into_iter().next().context("there is no stream")
+    answer
+        .streams
+        .into_iter()
+        .next()
+        .context("there is no stream")
 }
 
 /// How many frames of a stream decoded.
@@ -65,7 +69,11 @@ pub async fn decoded(bytes: &[u8]) -> Result<Stream> {
 /// # Errors
 /// That nobody counted.
 pub fn frames(stream: &Stream) -> Result<i64> {
-    Ok(stream.nb_read_frames.as_deref().context("nothing was decoded")?.parse()?)
+    Ok(stream
+        .nb_read_frames
+        .as_deref()
+        .context("nothing was decoded")?
+        .parse()?)
 }
 
 /// Units of a time base `1/n` in a second.
@@ -73,16 +81,30 @@ pub fn frames(stream: &Stream) -> Result<i64> {
 /// # Errors
 /// That it is of another form.
 pub fn timescale(stream: &Stream) -> Result<i64> {
-    Ok(stream.time_base.strip_prefix("1/").context("the time base is no whole fraction")?.parse()?)
+    Ok(stream
+        .time_base
+        .strip_prefix("1/")
+        .context("the time base is no whole fraction")?
+        .parse()?)
 }
 
 async fn probe<T: for<'de> Deserialize<'de>>(bytes: &[u8], what: &[&str]) -> Result<T> {
     let file = tempfile::Builder::new().suffix(".mp4").tempfile()?;
     tokio::fs::write(file.path(), bytes).await?;
     let mut ffprobe = Command::new("ffprobe");
-    ffprobe.args(["-v", "error", "-of", "json"]).args(what).arg(file.path());
-    let output = ffprobe.kill_on_drop(true).output().await.context("ffprobe cannot be started")?;
+    ffprobe
+        .args(["-v", "error", "-of", "json"])
+        .args(what)
+        .arg(file.path());
+    let output = ffprobe
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("ffprobe cannot be started")?;
     let complaints = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success() && complaints.trim().is_empty(), "ffprobe: {complaints}");
+    anyhow::ensure!(
+        output.status.success() && complaints.trim().is_empty(),
+        "ffprobe: {complaints}"
+    );
     Ok(serde_json::from_slice(&output.stdout)?)
 }

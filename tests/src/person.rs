@@ -40,9 +40,18 @@ impl Person {
     /// # Errors
     /// That there is no HTTP client.
     pub fn stranger(stack: &Stack) -> Result<Self> {
-        let http = Client::builder().no_proxy().redirect(Policy::none()).build()?;
+        let http = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .build()?;
         let base = stack.address().to_owned();
-        Ok(Self { name: String::new(), id: String::new(), token: String::new(), base, http })
+        Ok(Self {
+            name: String::new(),
+            id: String::new(),
+            token: String::new(),
+            base,
+            http,
+        })
     }
 
     /// Registers under a new name and logs in.
@@ -65,7 +74,10 @@ impl Person {
     /// The same with another access token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The address of the API.
@@ -77,7 +89,13 @@ impl Person {
     ///
     /// # Errors
     /// That no answer comes.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
@@ -85,11 +103,20 @@ impl Person {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.body(body).send().await.with_context(|| format!("no answer from {path}"))?;
+        let response = request
+            .body(body)
+            .send()
+            .await
+            .with_context(|| format!("no answer from {path}"))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Answer { status, headers, body, text })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+            text,
+        })
     }
 
     /// GET
@@ -114,7 +141,13 @@ impl Person {
     /// That no answer comes.
     pub async fn post(&self, path: &str, body: Value) -> Result<Answer> {
         let body = body.to_string().into_bytes();
-        self.send(Method::POST, path, &[("content-type", "application/json")], body).await
+        self.send(
+            Method::POST,
+            path,
+            &[("content-type", "application/json")],
+            body,
+        )
+        .await
     }
 
     /// Begins an upload.
@@ -122,7 +155,11 @@ impl Person {
     /// # Errors
     /// That no answer comes.
     pub async fn begin(&self, filename: &str, size: usize) -> Result<Answer> {
-        self.post("/api/uploads", json!({ "filename": filename, "size": size, "content_type": "video/mp4" })).await
+        self.post(
+            "/api/uploads",
+            json!({ "filename": filename, "size": size, "content_type": "video/mp4" }),
+        )
+        .await
     }
 
     /// Sends the bytes to where an upload's beginning says, in parts if it wants parts. Returns what the completion
@@ -141,11 +178,25 @@ impl Person {
         }
         let part_size = usize::try_from(target["part_size"].as_u64().context("no part_size")?)?;
         let parts = target["parts"].as_array().context("no parts")?;
-        let sent = parts.iter().zip(bytes.chunks(part_size)).map(|(part, bytes)| async {
-            let put = self.http.put(text(&part["url"])?).body(bytes.to_vec()).send().await?.error_for_status()?;
-            let etag = put.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
-            Ok::<_, anyhow::Error>(json!({ "part_number": part["part_number"], "etag": etag }))
-        });
+        let sent = parts
+            .iter()
+            .zip(bytes.chunks(part_size))
+            .map(|(part, bytes)| async {
+                let put = self
+                    .http
+                    .put(text(&part["url"])?)
+                    .body(bytes.to_vec())
+                    .send()
+                    .await?
+                    .error_for_status()?;
+                let etag = put
+                    .headers()
+                    .get("etag")
+                    .context("no ETag")?
+                    .to_str()?
+                    .to_owned();
+                Ok::<_, anyhow::Error>(json!({ "part_number": part["part_number"], "etag": etag }))
+            });
         Ok(Value::Array(try_join_all(sent).await?))
     }
 
@@ -186,7 +237,13 @@ impl Person {
     ///
     /// # Errors
     /// That it does not within `deadline`.
-    pub async fn sees(&self, id: &str, what: &str, deadline: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub async fn sees(
+        &self,
+        id: &str,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let mut last = Value::Null;
         let seen = until(what, deadline, async || {
             last = self.video(id).await?;
@@ -201,7 +258,11 @@ impl Person {
     /// # Errors
     /// That it failed, or is not ready within `deadline`.
     pub async fn sees_ready(&self, id: &str, deadline: Duration) -> Result<Value> {
-        let video = self.sees(id, "the video settles", deadline, |video| video["status"] != "processing").await?;
+        let video = self
+            .sees(id, "the video settles", deadline, |video| {
+                video["status"] != "processing"
+            })
+            .await?;
         anyhow::ensure!(video["status"] == "ready", "the video failed: {video}");
         Ok(video)
     }
@@ -213,7 +274,12 @@ impl Answer {
     /// # Errors
     /// That it is another one.
     pub fn expect(self, status: u16) -> Result<Value> {
-        anyhow::ensure!(self.status.as_u16() == status, "{} instead of {status}: {}", self.status, self.text);
+        anyhow::ensure!(
+            self.status.as_u16() == status,
+            "{} instead of {status}: {}",
+            self.status,
+            self.text
+        );
         Ok(self.body)
     }
 
@@ -223,7 +289,10 @@ impl Answer {
     /// That it is not.
     pub fn expect_problem(self, status: u16, code: &str) -> Result<Value> {
         let body = self.expect_any_problem()?;
-        anyhow::ensure!(body["status"] == status && body["code"] == code, "not {status} {code}: {body}");
+        anyhow::ensure!(
+            body["status"] == status && body["code"] == code,
+            "not {status} {code}: {body}"
+        );
         Ok(body)
     }
 
@@ -232,13 +301,35 @@ impl Answer {
     /// # Errors
     /// That it is not.
     pub fn expect_any_problem(self) -> Result<Value> {
-        let kind = self.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        anyhow::ensure!(self.status.is_client_error(), "{} is no client error: {}", self.status, self.text);
-        anyhow::ensure!(kind.starts_with("application/problem+json"), "{} has type {kind}: {}", self.status, self.text);
+        let kind = self
+            .headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
+        anyhow::ensure!(
+            self.status.is_client_error(),
+            "{} is no client error: {}",
+            self.status,
+            self.text
+        );
+        anyhow::ensure!(
+            kind.starts_with("application/problem+json"),
+            "{} has type {kind}: {}",
+            self.status,
+            self.text
+        );
         for field in ["type", "title", "detail", "code"] {
-            anyhow::ensure!(self.body[field].is_string(), "the problem has no {field}: {}", self.text);
+            anyhow::ensure!(
+                self.body[field].is_string(),
+                "the problem has no {field}: {}",
+                self.text
+            );
         }
-        anyhow::ensure!(self.body["status"] == self.status.as_u16(), "another status inside: {}", self.text);
+        anyhow::ensure!(
+            self.body["status"] == self.status.as_u16(),
+            "another status inside: {}",
+            self.text
+        );
         Ok(self.body)
     }
 }
@@ -248,5 +339,8 @@ impl Answer {
 /// # Errors
 /// That it is none.
 pub fn text(value: &Value) -> Result<String> {
-    Ok(value.as_str().with_context(|| format!("{value} is no text"))?.to_owned())
+    Ok(value
+        .as_str()
+        .with_context(|| format!("{value} is no text"))?
+        .to_owned())
 }

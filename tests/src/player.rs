@@ -31,8 +31,14 @@ impl Player {
     /// # Errors
     /// That there is no HTTP client.
     pub fn of(person: &Person) -> Result<Self> {
-        let http = Client::builder().no_proxy().redirect(Policy::none()).build()?;
-        Ok(Self { http, base: Url::parse(person.base())? })
+        let http = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .build()?;
+        Ok(Self {
+            http,
+            base: Url::parse(person.base())?,
+        })
     }
 
     /// An address as it stands in a document at `from`.
@@ -67,10 +73,20 @@ impl Player {
         let url = self.base.join(url)?;
         let redirect = self.http.get(url.clone()).send().await?;
         let status = redirect.status();
-        anyhow::ensure!(status == StatusCode::TEMPORARY_REDIRECT, "{url} answered {status}");
-        let location = redirect.headers().get("location").context("a redirect to nowhere")?.to_str()?;
+        anyhow::ensure!(
+            status == StatusCode::TEMPORARY_REDIRECT,
+            "{url} answered {status}"
+        );
+        let location = redirect
+            .headers()
+            .get("location")
+            .context("a redirect to nowhere")?
+            .to_str()?;
         let location = url.join(location)?;
-        anyhow::ensure!(location.origin() != url.origin(), "the bytes come through the API: {location}");
+        anyhow::ensure!(
+            location.origin() != url.origin(),
+            "the bytes come through the API: {location}"
+        );
         let object = self.http.get(location).send().await?.error_for_status()?;
         Ok(object.bytes().await?.to_vec())
     }
@@ -81,18 +97,31 @@ impl Player {
     /// That something cannot be had, or that there is more than one init segment.
     pub async fn rendition(&self, url: &str) -> Result<Rendition> {
         let playlist = self.media(url).await?;
-        anyhow::ensure!(playlist.maps.len() == 1, "{} init segments: {:?}", playlist.maps.len(), playlist.maps);
+        anyhow::ensure!(
+            playlist.maps.len() == 1,
+            "{} init segments: {:?}",
+            playlist.maps.len(),
+            playlist.maps
+        );
         let init = self.bytes(&self.resolve(url, &playlist.maps[0].1)?).await?;
         let mut segments = Vec::new();
         for segment in &playlist.segments {
             segments.push(self.bytes(&self.resolve(url, &segment.uri)?).await?);
         }
-        Ok(Rendition { playlist, init, segments })
+        Ok(Rendition {
+            playlist,
+            init,
+            segments,
+        })
     }
 
     async fn text(&self, url: &str) -> Result<String> {
         let response = self.http.get(self.base.join(url)?).send().await?;
-        anyhow::ensure!(response.status() == StatusCode::OK, "{url} answered {}", response.status());
+        anyhow::ensure!(
+            response.status() == StatusCode::OK,
+            "{url} answered {}",
+            response.status()
+        );
         Ok(response.text().await?)
     }
 }

@@ -54,7 +54,9 @@ impl Master {
                 variants.push(Variant {
                     uri: lines.next().context("a variant has no URI")?.to_owned(),
                     resolution: attribute(attributes, "RESOLUTION").unwrap_or_default(),
-                    bandwidth: attribute(attributes, "BANDWIDTH").unwrap_or_default().parse()?,
+                    bandwidth: attribute(attributes, "BANDWIDTH")
+                        .unwrap_or_default()
+                        .parse()?,
                 });
             } else if let Some(attributes) = line.strip_prefix("#EXT-X-MEDIA:")
                 && attribute(attributes, "TYPE").as_deref() == Some("AUDIO")
@@ -73,8 +75,14 @@ impl Media {
     /// That it is none.
     pub fn parse(text: &str) -> Result<Self> {
         anyhow::ensure!(text.starts_with("#EXTM3U"), "no playlist: {text}");
-        let mut media =
-            Self { kind: None, maps: Vec::new(), segments: Vec::new(), ended: false, discontinuities: 0, target_duration: 0 };
+        let mut media = Self {
+            kind: None,
+            maps: Vec::new(),
+            segments: Vec::new(),
+            ended: false,
+            discontinuities: 0,
+            target_duration: 0,
+        };
         let mut duration = None;
         for line in text.lines() {
             let (tag, value) = line.split_once(':').unwrap_or((line, ""));
@@ -89,8 +97,13 @@ impl Media {
                 }
                 "#EXTINF" => duration = Some(value.split(',').next().unwrap_or_default().parse()?),
                 _ if !line.starts_with('#') && !line.trim().is_empty() => {
-                    let duration = duration.take().with_context(|| format!("{line} has no duration"))?;
-                    media.segments.push(Segment { uri: line.to_owned(), duration });
+                    let duration = duration
+                        .take()
+                        .with_context(|| format!("{line} has no duration"))?;
+                    media.segments.push(Segment {
+                        uri: line.to_owned(),
+                        duration,
+                    });
                 }
                 _ => {}
             }
@@ -129,7 +142,10 @@ mod tests {
     fn attributes_are_found_behind_quoted_commas() {
         let list = r#"BANDWIDTH=5,CODECS="avc1.4d401f,mp4a.40.2",RESOLUTION=640x360"#;
         assert_eq!(attribute(list, "RESOLUTION").as_deref(), Some("640x360"));
-        assert_eq!(attribute(list, "CODECS").as_deref(), Some("avc1.4d401f,mp4a.40.2"));
+        assert_eq!(
+            attribute(list, "CODECS").as_deref(),
+            Some("avc1.4d401f,mp4a.40.2")
+        );
         assert_eq!(attribute(list, "URI"), None);
     }
 }

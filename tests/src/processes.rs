@@ -34,7 +34,8 @@ pub fn descendants(pid: i32) -> Vec<Process> {
 /// The encoders that `pid` runs.
 pub fn encoders(pid: i32) -> Vec<Process> {
     let ours = descendants(pid).into_iter();
-    ours.filter(|process| process.command.contains("ffmpeg")).collect()
+    ours.filter(|process| process.command.contains("ffmpeg"))
+        .collect()
 }
 
 /// Whether a process exists and is no zombie.
@@ -52,6 +53,13 @@ fn read(folder: &Path) -> Option<Process> {
     }
     let parent = fields.next()?.parse().ok()?;
     let command = fs::read(folder.join("cmdline")).ok()?;
-    let command = String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned();
-    Some(Process { pid, parent, command })
+    let command = String::from_utf8_lossy(&command)
+        .replace('\0', " ")
+        .trim()
+        .to_owned();
+    Some(Process {
+        pid,
+        parent,
+        command,
+    })
 }

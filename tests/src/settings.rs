@@ -13,7 +13,10 @@ impl Settings {
     /// Sets `section.key`.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
         let (section, key) = name.split_once('.').unwrap_or((name, ""));
-        let section = self.0.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        let section = self
+            .0
+            .entry(section)
+            .or_insert_with(|| Value::Table(Table::new()));
         if let Value::Table(table) = section {
             table.insert(key.to_owned(), value.into());
         }
@@ -21,12 +24,15 @@ impl Settings {
 
     /// What was set, by section.
     pub(crate) fn sections(&self) -> impl Iterator<Item = (&String, &Table)> {
-        self.0.iter().filter_map(|(section, keys)| Some((section, keys.as_table()?)))
+        self.0
+            .iter()
+            .filter_map(|(section, keys)| Some((section, keys.as_table()?)))
     }
 
     /// What a process with these settings would read.
     pub(crate) fn config(&self) -> Result<Config> {
-        Config::from_layers(None, self.0.clone(), Default::default()).context("the settings of the test were refused")
+        Config::from_layers(None, self.0.clone(), Default::default())
+            .context("the settings of the test were refused")
     }
 
     /// The same as environment variables.
@@ -38,7 +44,14 @@ impl Settings {
                     Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                variables.push((format!("MILLRACE__{}__{}", section.to_uppercase(), key.to_uppercase()), text));
+                variables.push((
+                    format!(
+                        "MILLRACE__{}__{}",
+                        section.to_uppercase(),
+                        key.to_uppercase()
+                    ),
+                    text,
+                ));
             }
         }
         variables

@@ -44,8 +44,13 @@ impl Socket {
     /// That the relay refuses.
     pub async fn connect(person: &Person) -> Result<Self> {
         let mut socket = Self::unsigned(person).await?;
-        let ticket = person.post("/api/ws/tickets", json!({})).await?.expect(201)?;
-        socket.say(json!({ "type": "auth", "ticket": text(&ticket["ticket"])? })).await?;
+        let ticket = person
+            .post("/api/ws/tickets", json!({}))
+            .await?
+            .expect(201)?;
+        socket
+            .say(json!({ "type": "auth", "ticket": text(&ticket["ticket"])? }))
+            .await?;
         let answer = socket.hear(Duration::from_secs(10)).await?;
         anyhow::ensure!(answer["type"] == "auth_ok", "not signed in: {answer}");
         Ok(socket)
@@ -58,7 +63,9 @@ impl Socket {
     pub async fn unsigned(person: &Person) -> Result<Self> {
         let address = format!("{}/api/ws", person.base().replacen("http", "ws", 1));
         let mut request = address.into_client_request()?;
-        request.headers_mut().insert("origin", person.base().parse()?);
+        request
+            .headers_mut()
+            .insert("origin", person.base().parse()?);
         let (stream, _) = connect_async(request).await?;
         Ok(Self { stream })
     }
@@ -78,7 +85,9 @@ impl Socket {
     pub async fn hear(&mut self, deadline: Duration) -> Result<Value> {
         let end = Instant::now() + deadline;
         loop {
-            let message = tokio::time::timeout_at(end, self.stream.next()).await.context("the relay is silent")?;
+            let message = tokio::time::timeout_at(end, self.stream.next())
+                .await
+                .context("the relay is silent")?;
             match message.context("the relay hung up")?? {
                 Message::Text(frame) => return Ok(serde_json::from_str(frame.as_str())?),
                 Message::Close(why) => anyhow::bail!("the relay closed the socket: {why:?}"),
@@ -98,19 +107,32 @@ impl Socket {
         }
         self.say(frame).await?;
         let answer = self.hear(Duration::from_secs(10)).await?;
-        anyhow::ensure!(answer["type"] == "subscribed" && answer["topic"] == topic, "not subscribed: {answer}");
-        answer["recovered"].as_bool().context("recovered is not said")
+        anyhow::ensure!(
+            answer["type"] == "subscribed" && answer["topic"] == topic,
+            "not subscribed: {answer}"
+        );
+        answer["recovered"]
+            .as_bool()
+            .context("recovered is not said")
     }
 
     /// Takes frames of one topic into `memory` until one makes `enough` true of the video's state.
     ///
     /// # Errors
     /// That a promise is broken, or that it does not come within `deadline`.
-    pub async fn follow(&mut self, memory: &mut Memory, deadline: Duration, enough: impl Fn(&Value) -> bool) -> Result<()> {
+    pub async fn follow(
+        &mut self,
+        memory: &mut Memory,
+        deadline: Duration,
+        enough: impl Fn(&Value) -> bool,
+    ) -> Result<()> {
         let end = Instant::now() + deadline;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let frame = self.hear(left).await.with_context(|| format!("the last states were {:?}", memory.videos))?;
+            let frame = self
+                .hear(left)
+                .await
+                .with_context(|| format!("the last states were {:?}", memory.videos))?;
             memory.take(&frame)?;
             if memory.videos.values().any(&enough) {
                 return Ok(());
@@ -127,18 +149,30 @@ impl Memory {
     pub fn take(&mut self, frame: &Value) -> Result<()> {
         let position = || -> Result<Position> {
             let (epoch, seq) = (frame["epoch"].as_i64(), frame["seq"].as_i64());
-            Ok(Position { epoch: epoch.context("no epoch")?, seq: seq.context("no seq")? })
+            Ok(Position {
+                epoch: epoch.context("no epoch")?,
+                seq: seq.context("no seq")?,
+            })
         };
         match frame["type"].as_str() {
             Some("snapshot") => self.position = Some(position()?),
             Some("event") => {
-                let (new, old) = (position()?, self.position.context("an event before any snapshot")?);
+                let (new, old) = (
+                    position()?,
+                    self.position.context("an event before any snapshot")?,
+                );
                 if frame["progress"].is_null() {
                     // A topic's first event brings its epoch.
                     let known = old == Position { epoch: 0, seq: 0 } || old.epoch == new.epoch;
-                    anyhow::ensure!(known && new.seq == old.seq + 1, "{new:?} after {old:?}: {frame}");
+                    anyhow::ensure!(
+                        known && new.seq == old.seq + 1,
+                        "{new:?} after {old:?}: {frame}"
+                    );
                 } else {
-                    anyhow::ensure!(new.seq == old.seq, "progress at {new:?}, not at {old:?}: {frame}");
+                    anyhow::ensure!(
+                        new.seq == old.seq,
+                        "progress at {new:?}, not at {old:?}: {frame}"
+                    );
                 }
                 self.position = Some(new);
             }
@@ -158,7 +192,10 @@ impl Memory {
         let id = text(&video["id"])?;
         let percent = video["progress"].as_i64().context("no percent")?;
         let shown = self.shown.entry((id.clone(), generation)).or_default();
-        anyhow::ensure!(percent >= *shown, "the percent fell from {shown} to {percent}: {video}");
+        anyhow::ensure!(
+            percent >= *shown,
+            "the percent fell from {shown} to {percent}: {video}"
+        );
         *shown = percent;
         self.videos.insert(id, video.clone());
         Ok(())

@@ -61,7 +61,10 @@ impl StackOptions {
     /// Without waiting for other tests: this one encodes next to nothing.
     #[must_use]
     pub fn light(self) -> Self {
-        Self { light: true, ..self }
+        Self {
+            light: true,
+            ..self
+        }
     }
 
     /// With a database in which no notification ever arrives.
@@ -75,7 +78,11 @@ impl StackOptions {
     /// # Errors
     /// What could not be started.
     pub async fn start(self) -> Result<Stack> {
-        let turn = if self.light { None } else { Some(ENCODERS.acquire().await?) };
+        let turn = if self.light {
+            None
+        } else {
+            Some(ENCODERS.acquire().await?)
+        };
         let folder = tempfile::Builder::new().prefix("millrace-e2e-").tempdir()?;
         let work = folder.path().join("work");
         std::fs::create_dir(&work)?;
@@ -109,13 +116,29 @@ impl StackOptions {
         let db = database.pool.clone();
         let database = Some(database);
         let _turn = turn;
-        let stack =
-            Stack { db, storage, notifier, database, settings, folder, shutdown, store, api, address, store_address, _turn };
+        let stack = Stack {
+            db,
+            storage,
+            notifier,
+            database,
+            settings,
+            folder,
+            shutdown,
+            store,
+            api,
+            address,
+            store_address,
+            _turn,
+        };
         // The listener takes connections already; the first answer says that the API runs.
         let health = Person::stranger(&stack)?;
         until("the API answers", API_WITHIN, async || {
             anyhow::ensure!(!stack.api.is_finished(), "the API ended at once");
-            Ok(health.get("/health").await.ok().filter(|answer| answer.status == 200))
+            Ok(health
+                .get("/health")
+                .await
+                .ok()
+                .filter(|answer| answer.status == 200))
         })
         .await?;
         Ok(stack)
@@ -130,7 +153,10 @@ impl Stack {
 
     /// A stack whose workers are given up for dead after 3 s.
     pub fn with_short_leases() -> StackOptions {
-        Self::with().set("worker.lease", "3s").set("worker.heartbeat", "500ms").set("worker.poll", "500ms")
+        Self::with()
+            .set("worker.lease", "3s")
+            .set("worker.heartbeat", "500ms")
+            .set("worker.poll", "500ms")
     }
 
     /// The usual stack.
@@ -160,7 +186,11 @@ impl Stack {
     ///
     /// # Errors
     /// That it cannot be started, or does not end within `deadline`.
-    pub async fn worker_that_ends(&self, settings: &[(&str, &str)], deadline: Duration) -> Result<Exit> {
+    pub async fn worker_that_ends(
+        &self,
+        settings: &[(&str, &str)],
+        deadline: Duration,
+    ) -> Result<Exit> {
         Exit::of(&self.variables(settings), deadline).await
     }
 
@@ -218,7 +248,9 @@ impl Stack {
     /// That some stay, and which.
     pub async fn quiet(&self) -> Result<()> {
         let quiet = until("the queue is empty", QUIET_WITHIN, async || {
-            let live: i64 = sqlx::query_scalar("select count(*) from queue.job").fetch_one(&self.db).await?;
+            let live: i64 = sqlx::query_scalar("select count(*) from queue.job")
+                .fetch_one(&self.db)
+                .await?;
             Ok((live == 0).then_some(()))
         });
         match quiet.await {
@@ -242,7 +274,10 @@ impl Stack {
     /// That something did not stop.
     pub async fn abandon(mut self) -> Result<()> {
         self.shutdown.cancel();
-        (&mut self.api).await.context("the API panicked")?.context("the API failed")?;
+        (&mut self.api)
+            .await
+            .context("the API panicked")?
+            .context("the API failed")?;
         (&mut self.store).await.context("the store panicked")?;
         match self.database.take() {
             Some(database) => database.drop().await,
@@ -258,7 +293,11 @@ impl Drop for Stack {
             return;
         }
         // The test failed: what the processes wrote is worth reading.
-        for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let path = entry.path();
             if path.extension().is_some_and(|extension| extension == "log") {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -292,7 +331,10 @@ fn usual(database: &str, work: &Path, store: SocketAddr) -> Settings {
         ("storage.access_key", "e2e"),
         ("storage.secret_key", "e2e-secret"),
         ("auth.signing_key", "a signing key that is only for tests"),
-        ("playback.signing_key", "a playback key that is only for tests"),
+        (
+            "playback.signing_key",
+            "a playback key that is only for tests",
+        ),
         // Free ones, all of them.
         ("server.metrics_listen", "127.0.0.1:0"),
         ("worker.health_listen", "127.0.0.1:0"),
@@ -300,7 +342,9 @@ fn usual(database: &str, work: &Path, store: SocketAddr) -> Settings {
     ] {
         settings.set(name, value);
     }
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("frontend").join("dist");
+    let web = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .with_file_name("frontend")
+        .join("dist");
     settings.set("web.dir", web.to_string_lossy().into_owned());
     // All of a test's people come from one address.
     settings.set("auth.login_burst", 1000);

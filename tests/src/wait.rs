@@ -12,7 +12,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 ///
 /// # Errors
 /// What `look` says, or that `what` did not come within `deadline`.
-pub async fn until<T>(what: &str, deadline: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn until<T>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let end = Instant::now() + deadline;
     loop {
         if let Some(seen) = look().await? {
@@ -27,7 +31,11 @@ pub async fn until<T>(what: &str, deadline: Duration, mut look: impl AsyncFnMut(
 ///
 /// # Errors
 /// That `what` did not come in time.
-pub async fn within<T>(what: &str, deadline: Duration, future: impl Future<Output = T>) -> Result<T> {
+pub async fn within<T>(
+    what: &str,
+    deadline: Duration,
+    future: impl Future<Output = T>,
+) -> Result<T> {
     let waited = tokio::time::timeout(deadline, future).await;
     waited.with_context(|| format!("waited {deadline:?} in vain: {what}"))
 }

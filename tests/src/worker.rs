@@ -39,9 +39,14 @@ impl Exit {
     pub(crate) async fn of(variables: &[(String, String)], deadline: Duration) -> Result<Self> {
         let mut command = command(variables)?;
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+        let output = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .output();
         let output = within("the worker ends", deadline, output).await??;
-        Ok(Self { code: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+        Ok(Self {
+            code: output.status.code(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
     }
 }
 
@@ -55,8 +60,15 @@ impl Worker {
         command.env("MILLRACE__WORKER__NAME", &name);
         let file = File::create(&log)?;
         command.stderr(file.try_clone()?).stdout(file);
-        let child = command.spawn().context("millrace-worker cannot be started")?;
-        Ok(Self { name, id: Uuid::nil(), child, log })
+        let child = command
+            .spawn()
+            .context("millrace-worker cannot be started")?;
+        Ok(Self {
+            name,
+            id: Uuid::nil(),
+            child,
+            log,
+        })
     }
 
     /// Waits until it has told the database of itself.
@@ -64,14 +76,23 @@ impl Worker {
     /// # Errors
     /// That it ended, or did not within `deadline`.
     pub async fn at_work(&mut self, db: &PgPool, deadline: Duration) -> Result<()> {
-        let Self { name, child, log, .. } = self;
-        self.id = until("the worker is known to the database", deadline, async || {
-            if let Some(status) = child.try_wait()? {
-                anyhow::bail!("the worker ended: {status}\n{}", std::fs::read_to_string(&*log)?);
-            }
-            let id = sqlx::query_scalar("select id from queue.worker where name = $1");
-            Ok(id.bind(&*name).fetch_optional(db).await?)
-        })
+        let Self {
+            name, child, log, ..
+        } = self;
+        self.id = until(
+            "the worker is known to the database",
+            deadline,
+            async || {
+                if let Some(status) = child.try_wait()? {
+                    anyhow::bail!(
+                        "the worker ended: {status}\n{}",
+                        std::fs::read_to_string(&*log)?
+                    );
+                }
+                let id = sqlx::query_scalar("select id from queue.worker where name = $1");
+                Ok(id.bind(&*name).fetch_optional(db).await?)
+            },
+        )
         .await?;
         Ok(())
     }
@@ -130,7 +151,10 @@ impl Worker {
     /// # Errors
     /// That it does not within `deadline`.
     pub async fn ended(&mut self, deadline: Duration) -> Result<ExitStatus> {
-        until("the worker ends", deadline, async || Ok(self.child.try_wait()?)).await
+        until("the worker ends", deadline, async || {
+            Ok(self.child.try_wait()?)
+        })
+        .await
     }
 }
 
@@ -154,7 +178,9 @@ pub(crate) fn command(variables: &[(String, String)]) -> Result<Command> {
     } else {
         Command::new(binary)
     };
-    command.env_clear().envs(millrace_config::variable("PATH").map(|path| ("PATH", path)));
+    command
+        .env_clear()
+        .envs(millrace_config::variable("PATH").map(|path| ("PATH", path)));
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     command.process_group(0).stdin(Stdio::null());
     Ok(command)
@@ -163,8 +189,15 @@ pub(crate) fn command(variables: &[(String, String)]) -> Result<Command> {
 /// A binary of this workspace, which lies beside the test's own folder.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(Path::parent).context("the test lies in no target folder")?;
+    let folder = own
+        .parent()
+        .and_then(Path::parent)
+        .context("the test lies in no target folder")?;
     let path = folder.join(name);
-    anyhow::ensure!(path.exists(), "{} is missing: build it first, with `cargo build --workspace`", path.display());
+    anyhow::ensure!(
+        path.exists(),
+        "{} is missing: build it first, with `cargo build --workspace`",
+        path.display()
+    );
     Ok(path)
 }

@@ -4,7 +4,9 @@
 //! command, and also when this process is told to stop or is killed. SQLX_OFFLINE is set: the cluster has no tables
 //! that statements could be checked against while the command compiles.
 
-use std::{os::unix::fs::PermissionsExt as _, os::unix::process::ExitStatusExt as _, process::ExitCode};
+use std::{
+    os::unix::fs::PermissionsExt as _, os::unix::process::ExitStatusExt as _, process::ExitCode,
+};
 
 use anyhow::{Context as _, Result};
 use millrace_local::postgres::{Postgres, PostgresOptions};
@@ -30,7 +32,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<u8> {
     let mut words = std::env::args_os().skip(1).skip_while(|word| word == "--");
-    let program = words.next().context("usage: with_postgres -- COMMAND [ARGUMENTS]")?;
+    let program = words
+        .next()
+        .context("usage: with_postgres -- COMMAND [ARGUMENTS]")?;
     // Listened to before anything is started, so that nothing is left behind by an early signal.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -48,12 +52,17 @@ async fn run() -> Result<u8> {
     let options = PostgresOptions {
         data_dir: folder.path().into(),
         bin_dir: millrace_config::variable("MILLRACE_PG_BIN").map(Into::into),
-        settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
     };
     let postgres = Postgres::start(options).await?;
 
     let mut command = Command::new(&program);
-    command.args(words).env("DATABASE_URL", postgres.url("postgres")).env("SQLX_OFFLINE", "true");
+    command
+        .args(words)
+        .env("DATABASE_URL", postgres.url("postgres"))
+        .env("SQLX_OFFLINE", "true");
     let ended = async {
         let mut child = command.spawn().with_context(|| format!("cannot run {}", program.to_string_lossy()))?;
         let pid = child.id().map(|id| Pid::from_raw(id.cast_signed()));
@@ -76,6 +85,8 @@ async fn run() -> Result<u8> {
     postgres.stop().await;
     let status = ended?;
     // As a shell says it.
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     Ok(u8::try_from(code).unwrap_or(u8::MAX))
 }
