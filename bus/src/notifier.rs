@@ -109,9 +109,15 @@ async fn send(dirty: &Dirty, options: &PgConnectOptions, conn: &mut Option<PgCon
         return;
     }
     if let Err(error) = try_send(&notices, options, conn).await {
-        tracing::warn!(%error, "could not notify; readers will poll");
+        tracing::warn!(%error, "could not notify; readers poll until it works again");
         *conn = None;
-        // Not put back: what is old news by then is found by polling, and a dead database must not be hammered.
+        {
+            // Old news does no harm when it arrives late; what was added meanwhile is sent with it.
+            let mut set = dirty.notices.lock().unwrap_or_else(PoisonError::into_inner);
+            set.extend(notices);
+        }
+        dirty.bell.notify_one();
+        // A dead database must not be hammered.
         sleep(Duration::from_millis(200)).await;
     }
 }
