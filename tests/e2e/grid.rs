@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use millrace_tests::{Clip, Person, Player, Rendition, Stack, media, person::text};
 
-const FRAMES: usize = 1798; // 60 s at 29.97
+/// The last one begins at 59.993 s.
+const FRAMES: usize = 1799;
 const FRAMES_OF_SEGMENT: usize = 120;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ async fn two_workers_share_the_chunks_of_one_video() -> Result<()> {
     let two = stack
         .worker_with("two", &[("worker.queues", "media=1,default=2")])
         .await?;
-    let film = Film::start(&stack, &Clip::new(60, "640x360")).await?;
+    let film = Film::start(&stack, &Clip::new(60, "854x480").silent()).await?;
     film.ready(&stack, Duration::from_secs(120)).await?;
     let mut workers: Vec<uuid::Uuid> = sqlx::query_scalar(
         "select distinct worker_id from queue.history where kind = 'encode_chunk' and state = 'completed'",
