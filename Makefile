@@ -52,9 +52,9 @@ sqlx: ## Renew the committed query data after a statement or a migration changed
 	SQLX_OFFLINE=false deploy/with-postgres.sh --schema cargo sqlx prepare --workspace -- --all-targets
 
 .PHONY: check-release
-check-release: ## What only a release must be sure of: query data, licences, advisories, sources
+check-release: ## What only a release must be sure of: query data, licences, sources
 	SQLX_OFFLINE=false deploy/with-postgres.sh --schema cargo sqlx prepare --check --workspace -- --all-targets
-	cargo deny --all-features check
+	cargo deny --all-features check licenses bans sources
 
 .PHONY: deps
 deps:

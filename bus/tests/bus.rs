@@ -88,9 +88,9 @@ async fn numbers_are_contiguous_and_in_commit_order_whoever_publishes() -> Resul
                 }
                 let _ = publish(&mut tx, &events).await?;
                 if n % 5 == 4 {
-                    tx.rollback().await?
+                    tx.rollback().await?;
                 } else {
-                    tx.commit().await?
+                    tx.commit().await?;
                 }
             }
             anyhow::Ok(())

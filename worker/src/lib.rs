@@ -123,14 +123,43 @@ fn pool(config: &Config, options: sqlx::postgres::PgConnectOptions) -> PgPool {
         .connect_lazy_with(options.application_name("millrace-worker"))
 }
 
-/// A directory of this process's own: several workers of one machine never share open segments.
+/// A directory of this process's own, below media.work_dir: several workers of one machine never share open segments.
 fn work_dir(config: &Config) -> PathBuf {
     let base = if config.media.work_dir.as_os_str().is_empty() {
         std::env::temp_dir().join("millrace")
     } else {
         config.media.work_dir.clone()
     };
+    remove_orphans(&base);
     base.join(format!("worker-{}", std::process::id()))
+}
+
+/// Removes what workers left behind that were killed: directories that bear the id of a process that is gone. One
+/// that bears our own id is of an earlier life, as in a container, where every worker is process 1.
+fn remove_orphans(base: &std::path::Path) {
+    let Ok(entries) = std::fs::read_dir(base) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|n| n.strip_prefix("worker-")?.parse().ok());
+        let Some(pid) = pid.map(nix::unistd::Pid::from_raw) else {
+            continue;
+        };
+        let gone = nix::sys::signal::kill(pid, None) == Err(nix::errno::Errno::ESRCH);
+        if gone || pid == nix::unistd::Pid::this() {
+            match std::fs::remove_dir_all(entry.path()) {
+                Ok(()) => {
+                    tracing::info!(path = %entry.path().display(), "removed what a killed worker left");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, path = %entry.path().display(), "cannot remove what a killed worker left");
+                }
+            }
+        }
+    }
 }
 
 fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<FfmpegTranscoder> {
