@@ -23,7 +23,7 @@ async fn killed_workers_cost_their_open_segments_and_nothing_else() -> Result<()
         .set("media.preset", "medium")
         .start()
         .await?;
-    let mut workers = vec![stack.worker("a").await?, stack.worker("b").await?];
+    let mut workers = [stack.worker("a").await?, stack.worker("b").await?];
     let clip = Clip::new(36, "640x360");
     let mut films = Vec::new();
     for _ in 0..3 {

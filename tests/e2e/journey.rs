@@ -192,8 +192,13 @@ async fn a_source_that_is_changed_after_completion_is_not_used() -> Result<()> {
     )?;
     // The address is still good, but takes nothing more; so somebody must have been in the store itself.
     let other: Vec<u8> = bytes.iter().rev().copied().collect();
-    assert!(person.put(&target, &other).await.is_err(), "the source was overwritten by its presigned address");
-    let key: String = sqlx::query_scalar("select original_key from videos").fetch_one(&stack.db).await?;
+    assert!(
+        person.put(&target, &other).await.is_err(),
+        "the source was overwritten by its presigned address"
+    );
+    let key: String = sqlx::query_scalar("select original_key from videos")
+        .fetch_one(&stack.db)
+        .await?;
     stack.storage.put(&key, other, "video/mp4").await?;
     let _worker = stack.worker("worker").await?;
     let video = person

@@ -11,8 +11,6 @@ pub struct Packet {
     pub pts: i64,
     /// When it is decoded, in the same units.
     pub dts: i64,
-    /// How long it lasts, in the same units.
-    pub duration: i64,
     /// A decoder can begin here.
     #[serde(rename = "flags", deserialize_with = "is_key")]
     pub key: bool,
