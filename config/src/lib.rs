@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_an_environment_lies_over_the_defaults() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("production.toml");
+        let config =
+            Config::from_layers(Some(&file), toml::Table::new(), figment::value::Dict::new())
+                .unwrap();
+        assert_eq!(config.log.format, LogFormat::Json);
+        assert!(config.worker.wait_for_dependencies);
+    }
+
+    #[test]
     fn the_environment_wins_and_numbers_stay_numbers() {
         let config = load(&[
             ("MILLRACE__DATABASE__MAX_CONNECTIONS", "7"),
