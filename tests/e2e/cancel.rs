@@ -13,7 +13,7 @@ async fn cancel_stops_the_encoders_within_two_seconds_and_retry_begins_anew() ->
         .worker_with("slow", &[("media.preset", "veryslow")])
         .await?;
     let person = Person::register(&stack).await?;
-    let id = person.upload(&Clip::new(60, "1280x720")).await?;
+    let id = person.upload(&Clip::new(32, "1280x720")).await?;
     let encoding = |video: &serde_json::Value| {
         video["stage"] == "encoding" && video["progress"].as_i64() > Some(2)
     };

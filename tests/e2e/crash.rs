@@ -140,7 +140,7 @@ async fn a_worker_that_is_told_to_go_gives_its_jobs_back_uncharged() -> Result<(
     let mut leaving = stack
         .worker_with("leaving", &[("media.preset", "veryslow")])
         .await?;
-    let film = Film::start(&stack, &Clip::new(40, "1280x720")).await?;
+    let film = Film::start(&stack, &Clip::new(32, "854x480")).await?;
     film.segments_stored(&stack, 1, Duration::from_secs(90))
         .await?;
     let (job, run_no) = until("a chunk is held", Duration::from_secs(10), async || {

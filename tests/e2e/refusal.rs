@@ -125,6 +125,23 @@ async fn uploads_keep_to_what_was_said() -> Result<()> {
         .await?
         .expect_problem(409, "conflict")?;
     assert_eq!(person.get(&path).await?.expect(200)?["status"], "aborted");
+
+    // What had arrived of an upload that is given up leaves the store.
+    let target = person.begin("clip.mp4", 100).await?.expect(201)?;
+    person.put(&target, &[0; 100]).await?;
+    assert_eq!(stack.storage.list("raw/").await?.len(), 1);
+    assert_eq!(
+        person
+            .delete(&format!("/api/uploads/{}", text(&target["upload_id"])?))
+            .await?
+            .status,
+        204
+    );
+    let _worker = stack
+        .worker_with("sweeper", &[("worker.queues", "default=2")])
+        .await?;
+    stack.quiet().await?;
+    assert!(stack.storage.list("raw/").await?.is_empty());
     stack.end().await
 }
 
