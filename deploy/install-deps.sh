@@ -31,7 +31,8 @@ has_postgres() {
   return 1
 }
 
-has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev/null | grep -q ' libx264 '; }
+# Not `grep -q`: it hangs up on the first match, and under pipefail the broken pipe of ffmpeg counts as a no.
+has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev/null | grep ' libx264 ' >/dev/null; }
 has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || [ -d '/Applications/Chromium.app' ]; }
 has_chinese() { has fc-list && [ -n "$(fc-list :lang=zh-tw 2>/dev/null | head -n 1)" ]; }
 
