@@ -1,6 +1,12 @@
 //! Everything that runs for one test: a database of its own, a store, workers, and the api.
 
-use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use millrace_bus::Notifier;
@@ -16,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use toml::Value;
 
-use crate::{Exit, Person, Worker, database::Database, settings::Settings, until};
+use crate::{Exit, Person, Worker, database::Database, settings::Settings, until, worker};
 
 /// Tests that encode run one at a time, so that their deadlines hold on two cores.
 static ENCODERS: Semaphore = Semaphore::const_new(1);
@@ -47,6 +53,8 @@ pub struct Stack {
     api: JoinHandle<Result<()>>,
     address: String,
     store_address: String,
+    /// Process ids of all workers that were started.
+    workers: Mutex<Vec<i32>>,
     _turn: Option<SemaphorePermit<'static>>,
 }
 
@@ -128,6 +136,7 @@ impl StackOptions {
             api,
             address,
             store_address,
+            workers: Mutex::default(),
             _turn,
         };
         // The listener takes connections already; the first answer says that the API runs.
@@ -199,7 +208,12 @@ impl Stack {
     /// # Errors
     /// That it cannot be started.
     pub fn worker_that_waits(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
-        Worker::spawn(self.folder.path(), name, &self.variables(settings))
+        let worker = Worker::spawn(self.folder.path(), name, &self.variables(settings))?;
+        self.workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(worker.pid());
+        Ok(worker)
     }
 
     fn variables(&self, settings: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -223,7 +237,7 @@ impl Stack {
     /// # Errors
     /// That it did not come up.
     pub async fn worker_with(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
-        let mut worker = Worker::spawn(self.folder.path(), name, &self.variables(settings))?;
+        let mut worker = self.worker_that_waits(name, settings)?;
         worker.at_work(&self.db, Duration::from_secs(20)).await?;
         Ok(worker)
     }
@@ -259,7 +273,7 @@ impl Stack {
         }
     }
 
-    /// Checks that the queue is empty and stops everything. Workers that are still in use were the test's to stop.
+    /// Checks that the queue is empty and stops everything, workers included.
     ///
     /// # Errors
     /// That jobs are left.
@@ -273,6 +287,15 @@ impl Stack {
     /// # Errors
     /// That something did not stop.
     pub async fn abandon(mut self) -> Result<()> {
+        // First: they use the rest, and what they write would outlive the folder.
+        let workers = std::mem::take(
+            self.workers
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for pid in workers {
+            worker::kill_if_running(pid).await?;
+        }
         self.shutdown.cancel();
         (&mut self.api)
             .await

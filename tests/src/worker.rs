@@ -16,7 +16,7 @@ use nix::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{until, within};
+use crate::{processes, until, within};
 
 /// A worker process. Dropped, it is killed with its process group.
 pub struct Worker {
@@ -165,6 +165,23 @@ impl Drop for Worker {
             let _reaped = self.child.wait();
         }
     }
+}
+
+/// Kills a worker that a test left running, with its group, and waits until it is gone.
+pub(crate) async fn kill_if_running(pid: i32) -> Result<()> {
+    // The id of one that ended may be another's by now.
+    let is_ours = || {
+        processes::all()
+            .iter()
+            .any(|p| p.pid == pid && p.command.contains("millrace-worker"))
+    };
+    if is_ours() {
+        let _it_may_be_gone = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    until("the worker is gone", Duration::from_secs(10), async || {
+        Ok((!is_ours()).then_some(()))
+    })
+    .await
 }
 
 /// A command that runs the worker with these variables and nothing else of ours. It ends when the test's thread does.
