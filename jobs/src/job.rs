@@ -17,15 +17,18 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Former names that are still run.
     const ALIASES: &'static [&'static str] = &[];
     /// Runs that may fail before the job is given up.
-    const MAX_ATTEMPTS: u16 = 8;
-    /// Workers that it may take down before it is quarantined.
-    const MAX_CRASHES: u16 = 5;
+    const MAX_ATTEMPTS: u16 = 12;
+    /// Workers that may go down with it before it is quarantined. ffmpeg is a process of its own, so a worker that
+    /// dies is mostly one that was killed, and a job that resumes where it was is worth more patience than the engine
+    /// has by default.
+    const MAX_CRASHES: u16 = 10;
     /// Smaller runs first.
     const PRIORITY: i16 = 0;
     /// How long one run may take.
     const TIMEOUT: Duration = Duration::from_secs(10 * 60);
-    /// How long it waits after a failed run.
-    const BACKOFF: Backoff = Backoff::DEFAULT;
+    /// How long it waits after a failed run: 2 s, doubling up to a minute. Somebody looks at a progress bar; 12
+    /// attempts span about 7 minutes.
+    const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), 2.0, Duration::from_secs(60));
 
     /// Does the work. It may run twice: say above the struct why that is safe.
     fn run(self, cx: &JobContext) -> impl Future<Output = Outcome> + Send;

@@ -9,6 +9,8 @@ pub mod flows;
 mod job;
 /// The kinds.
 pub mod kinds;
+/// A chunk or the audio: the encoder and the store side by side.
+mod part;
 /// What probe decided, as later jobs read it.
 mod plan;
 /// Progress of videos, gathered and written a few times a second.

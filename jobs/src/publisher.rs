@@ -19,6 +19,7 @@ pub(crate) struct Publisher<'a> {
     cx: &'a JobContext,
     video: &'a Video,
     chunk: i32,
+    missing_from: &'a HashMap<String, i32>,
     inits: HashMap<String, Init>,
 }
 
@@ -31,28 +32,36 @@ struct Init {
 }
 
 impl<'a> Publisher<'a> {
-    pub(crate) fn new(cx: &'a JobContext, video: &'a Video, chunk: i32) -> Self {
+    pub(crate) fn new(
+        cx: &'a JobContext,
+        video: &'a Video,
+        chunk: i32,
+        missing_from: &'a HashMap<String, i32>,
+    ) -> Self {
         Self {
             cx,
             video,
             chunk,
+            missing_from,
             inits: HashMap::new(),
         }
     }
 
-    /// Runs until the channel closes; returns how many segments were stored.
+    /// Runs until the channel closes.
     pub(crate) async fn run(
         mut self,
         mut closed: mpsc::Receiver<ClosedSegment>,
-    ) -> Result<usize, Failure> {
-        let mut stored = 0;
+    ) -> Result<(), Failure> {
         while let Some(segment) = closed.recv().await {
-            self.store(&segment).await?;
-            stored += 1;
+            // A second run begins where the slowest rung stopped; the others are further.
+            let missing_from = self.missing_from.get(segment.rendition.as_str());
+            if missing_from.is_none_or(|&n| segment.n >= n) {
+                self.store(&segment).await?;
+            }
             // Best effort: the whole directory goes with the run.
             let _ = tokio::fs::remove_file(&segment.path).await;
         }
-        Ok(stored)
+        Ok(())
     }
 
     async fn store(&mut self, segment: &ClosedSegment) -> Result<(), Failure> {

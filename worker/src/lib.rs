@@ -4,8 +4,10 @@
 mod dependencies;
 /// Health and metrics on a port of their own.
 mod health;
+/// Where sources and open segments lie.
+mod work_dir;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use millrace_bus::Notifier;
@@ -15,6 +17,8 @@ use millrace_jobs::{ServiceOptions, Services, database_options, kinds};
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
+
+use work_dir::WorkDir;
 
 pub use dependencies::Dependencies;
 
@@ -31,8 +35,8 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     let (pool_options, direct) =
         database_options(config).context("database.url is not an address")?;
     let pool = pool(config, pool_options);
-    let work_dir = work_dir(config);
-    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder(config, &work_dir)?);
+    let work_dir = WorkDir::claim(&config.media.work_dir);
+    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder(config, work_dir.path())?);
     let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
     if !dependencies
         .await_all(config.worker.wait_for_dependencies, &shutdown)
@@ -49,11 +53,11 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         storage: dependencies.storage().clone(),
         transcoder,
         notifier: notifier.clone(),
-        work_dir: work_dir.clone(),
+        work_dir: work_dir.path().to_owned(),
         source_cache: SOURCE_CACHE,
     };
     let services = Services::start(options, helpers.clone())
-        .with_context(|| format!("cannot use {} as media.work_dir", work_dir.display()))?;
+        .with_context(|| format!("cannot use {} as media.work_dir", work_dir.path().display()))?;
     let health = health::Health::bind(config.worker.health_listen, dependencies).await?;
     let health = tokio::spawn(health.run(helpers.clone()));
     let engine = Engine::start(
@@ -67,8 +71,6 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     helpers.cancel();
     health.await.context("the health server panicked")?;
     pool.close().await;
-    // Open segments of runs that were given back; whoever runs them next makes them anew.
-    let _ = std::fs::remove_dir_all(&work_dir);
     anyhow::ensure!(
         !drained.broken,
         "a loop of the engine ended by itself; the log says which"
@@ -121,45 +123,6 @@ fn pool(config: &Config, options: sqlx::postgres::PgConnectOptions) -> PgPool {
         .idle_timeout(database.idle_timeout)
         .max_lifetime(database.max_lifetime)
         .connect_lazy_with(options.application_name("millrace-worker"))
-}
-
-/// A directory of this process's own, below media.work_dir: several workers of one machine never share open segments.
-fn work_dir(config: &Config) -> PathBuf {
-    let base = if config.media.work_dir.as_os_str().is_empty() {
-        std::env::temp_dir().join("millrace")
-    } else {
-        config.media.work_dir.clone()
-    };
-    remove_orphans(&base);
-    base.join(format!("worker-{}", std::process::id()))
-}
-
-/// Removes what workers left behind that were killed: directories that bear the id of a process that is gone. One
-/// that bears our own id is of an earlier life, as in a container, where every worker is process 1.
-fn remove_orphans(base: &std::path::Path) {
-    let Ok(entries) = std::fs::read_dir(base) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|n| n.strip_prefix("worker-")?.parse().ok());
-        let Some(pid) = pid.map(nix::unistd::Pid::from_raw) else {
-            continue;
-        };
-        let gone = nix::sys::signal::kill(pid, None) == Err(nix::errno::Errno::ESRCH);
-        if gone || pid == nix::unistd::Pid::this() {
-            match std::fs::remove_dir_all(entry.path()) {
-                Ok(()) => {
-                    tracing::info!(path = %entry.path().display(), "removed what a killed worker left");
-                }
-                Err(error) => {
-                    tracing::warn!(%error, path = %entry.path().display(), "cannot remove what a killed worker left");
-                }
-            }
-        }
-    }
 }
 
 fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<FfmpegTranscoder> {

@@ -1,24 +1,19 @@
 //! encode_chunk: one slice of a video, decoded once, in every rung.
 
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use millrace_domain::{
     ids::VideoId,
-    media::{ChunkSpec, Grid, Progress, Rung},
-    videos::{self, PartProgress, Video},
+    media::{ChunkPlan, ChunkSpec, Rung},
+    videos,
 };
 use millrace_queue::{Done, Failure, OrOutcome as _, Outcome};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 use crate::{
     Job, JobContext,
-    context::media_failure,
+    part::{Part, announcements},
     plan::{Decided, part_of_chunk},
-    publisher::Publisher,
 };
 
 /// Encodes one slice of a video into every rung, straight into segments.
@@ -39,16 +34,18 @@ impl EncodeChunk {
 impl Job for EncodeChunk {
     const KIND: &'static str = "encode_chunk";
     const QUEUE: &'static str = "media";
-    const MAX_ATTEMPTS: u16 = 5;
     /// A slice lasts at most two minutes; even at a twentieth of real time it ends within this.
     const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         let Decided { probe, plan } = Decided::of(&video)?;
-        let chunk = *plan.chunks.iter().find(|c| c.chunk == self.chunk).or_fail("there is no such chunk")?;
-        let done = self.done(cx, &plan.ladder, chunk.first_segment, chunk.segments).await?;
-        if done == chunk.segments {
+        let chunk = plan.chunks.iter().find(|c| c.chunk == self.chunk);
+        let chunk = *chunk.or_fail("there is no such chunk")?;
+        let end = chunk.first_segment + chunk.segments;
+        let missing_from = self.missing_from(cx, &plan.ladder, &chunk).await?;
+        let from_segment = earliest(&missing_from, end);
+        if from_segment == end {
             return Ok(Done::Completed);
         }
         let source = cx.source(&video).await?;
@@ -56,14 +53,27 @@ impl Job for EncodeChunk {
             source: source.path().to_owned(),
             probe,
             grid: plan.grid,
-            ladder: plan.ladder.clone(),
+            ladder: plan.ladder,
             chunk,
-            from_segment: chunk.first_segment + done,
+            from_segment,
         };
-        self.encode(cx, &video, &spec).await?;
-        let done = self.done(cx, &plan.ladder, chunk.first_segment, chunk.segments).await?;
-        if done < chunk.segments {
-            let error = format!("{done} of {} segments were made", chunk.segments);
+        let part = Part {
+            cx,
+            video: &video,
+            name: part_of_chunk(self.chunk),
+            chunk: self.chunk,
+            grid: spec.grid,
+            first_frame: chunk.first_frame,
+            seconds: spec.grid.seconds(chunk.frames),
+            missing_from,
+        };
+        let (closed, announced) = announcements();
+        let (report, stop) = (part.reporter(), cx.cancelled().child_token());
+        let encode = cx.services().transcoder.encode_chunk(&spec, closed, &report, &stop);
+        part.store_beside(encode, announced, &stop).await?;
+        let missing = end - earliest(&self.missing_from(cx, &spec.ladder, &chunk).await?, end);
+        if missing > 0 {
+            let error = format!("{missing} of {} segments were not made", chunk.segments);
             return Err(Failure::Retry(error.into()));
         }
         Ok(Done::Completed)
@@ -71,65 +81,25 @@ impl Job for EncodeChunk {
 }
 
 impl EncodeChunk {
-    /// Segments that every rung has, from the chunk's first on.
-    async fn done(
+    /// The first segment of each rung, from the chunk's first on, that is not in the store.
+    async fn missing_from(
         &self,
         cx: &JobContext,
         ladder: &[Rung],
-        first: i32,
-        count: i32,
-    ) -> Result<i32, Failure> {
-        let done = videos::segments_of_chunk(cx.db(), self.video, self.generation, first, count).await?;
+        chunk: &ChunkPlan,
+    ) -> Result<HashMap<String, i32>, Failure> {
+        let (first, count) = (chunk.first_segment, chunk.segments);
+        let done =
+            videos::segments_of_chunk(cx.db(), self.video, self.generation, first, count).await?;
         Ok(ladder
             .iter()
-            .map(|rung| done.get(rung.rendition.as_str()).copied().unwrap_or_default())
-            .min()
-            .unwrap_or_default())
-    }
-
-    async fn encode(&self, cx: &JobContext, video: &Video, spec: &ChunkSpec) -> Result<(), Failure> {
-        let (closed, announced) = mpsc::channel(16);
-        let whole = spec.grid.seconds(spec.chunk.frames);
-        let report = part_reporter(cx, video, part_of_chunk(self.chunk), spec.grid, spec.chunk.first_frame, whole);
-        let cancel = cx.cancelled();
-        // A store that fails stops the encoder: nobody takes what it makes.
-        let stop = cancel.child_token();
-        let encode = cx.services().transcoder.encode_chunk(spec, closed, &report, &stop);
-        let publish = async {
-            let published = Publisher::new(cx, video, self.chunk).run(announced).await;
-            if published.is_err() {
-                stop.cancel();
-            }
-            published
-        };
-        let (encoded, published) = tokio::join!(encode, publish);
-        published?;
-        encoded.map_err(media_failure)
+            .map(|rung| rung.rendition.as_str())
+            .map(|name| (name.to_owned(), first + done.get(name).copied().unwrap_or_default()))
+            .collect())
     }
 }
 
-/// Tells how many seconds of a part are done, to the video's progress and to the job's own. The part begins at frame
-/// `first` of the grid and lasts `whole` seconds.
-pub(super) fn part_reporter(
-    cx: &JobContext,
-    video: &Video,
-    part: String,
-    grid: Grid,
-    first: i64,
-    whole: f64,
-) -> impl Fn(Progress) + Send + Sync {
-    let (id, generation) = (video.id, video.generation);
-    let n = AtomicI64::new(0);
-    move |progress| {
-        let done = grid.seconds((progress.frame - first).max(0)).min(whole);
-        cx.progress((done / whole.max(0.001) * 100.0) as f32, "encoding");
-        cx.services().progress.report(PartProgress {
-            video: id,
-            generation,
-            part: part.clone(),
-            run_no: cx.run_no,
-            n: n.fetch_add(1, Ordering::Relaxed),
-            done,
-        });
-    }
+/// Where to begin so that no rung lacks anything.
+fn earliest(missing_from: &HashMap<String, i32>, end: i32) -> i32 {
+    missing_from.values().copied().min().unwrap_or(end)
 }
