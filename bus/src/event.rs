@@ -1,5 +1,7 @@
 //! Durable events per topic: `(epoch, seq)` taken last in the publisher's transaction.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
@@ -142,6 +144,39 @@ pub async fn events_since(
         .into_iter()
         .map(|(seq, data)| StoredEvent { seq, data })
         .collect())
+}
+
+/// The events of several topics, each after its own number, oldest first, at most `limit` of each; topics without
+/// any are absent. One statement, for a reader that follows many.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn events_after(
+    db: impl PgExecutor<'_>,
+    places: &[(&str, i64)],
+    limit: i64,
+) -> Result<HashMap<String, Vec<StoredEvent>>, sqlx::Error> {
+    let (topics, seqs): (Vec<&str>, Vec<i64>) = places.iter().copied().unzip();
+    let rows: Vec<(String, i64, Value)> = sqlx::query_as(
+        "select p.topic, e.seq, e.data
+           from unnest($1::text[], $2::bigint[]) as p(topic, seq)
+          cross join lateral (select seq, data from bus.event e
+                               where e.topic = p.topic and e.seq > p.seq order by e.seq limit $3) e
+          order by p.topic, e.seq",
+    )
+    .bind(topics)
+    .bind(seqs)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    let mut events: HashMap<String, Vec<StoredEvent>> = HashMap::new();
+    for (topic, seq, data) in rows {
+        events
+            .entry(topic)
+            .or_default()
+            .push(StoredEvent { seq, data });
+    }
+    Ok(events)
 }
 
 /// Deletes up to `limit` events older than `before` and returns how many went. Topics keep their heads, so a

@@ -11,7 +11,9 @@ mod listener;
 /// One NOTIFY connection per process, flushed in batches outside every business transaction.
 mod notifier;
 
-pub use event::{Event, Head, Hint, StoredEvent, events_since, heads, prune, publish, touch};
+pub use event::{
+    Event, Head, Hint, StoredEvent, events_after, events_since, heads, prune, publish, touch,
+};
 pub use listener::{Heard, Listener, Subscription};
 pub use notifier::Notifier;
 

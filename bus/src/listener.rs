@@ -161,10 +161,10 @@ async fn hear(
                 let probe = sqlx::query("select pg_notify($1, '')").bind(&echo);
                 timeout(PROBE_WITHIN, probe.execute(&mut listener))
                     .await
-                    .map_err(|_| sqlx::Error::PoolTimedOut)??;
+                    .map_err(|_| silence())??;
                 timeout(PROBE_WITHIN, listener.try_recv())
                     .await
-                    .map_err(|_| sqlx::Error::PoolTimedOut)??
+                    .map_err(|_| silence())??
             }
         };
         match notice {
@@ -178,4 +178,8 @@ async fn hear(
             }
         }
     }
+}
+
+fn silence() -> sqlx::Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "its echo did not come back").into()
 }

@@ -143,6 +143,10 @@ async fn try_send(
     // A black-holed connection would hold every later notice back.
     match tokio::time::timeout(Duration::from_secs(5), query).await {
         Ok(done) => done.map(drop),
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
+        Err(_) => Err(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            "the statement took too long",
+        )
+        .into()),
     }
 }

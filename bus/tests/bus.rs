@@ -5,7 +5,8 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 use millrace_bus::{
-    Event, Head, Heard, Listener, Notifier, Subscription, events_since, heads, prune, publish,
+    Event, Head, Heard, Listener, Notifier, Subscription, events_after, events_since, heads, prune,
+    publish,
 };
 use serde_json::json;
 use sqlx::{
@@ -137,6 +138,28 @@ async fn events_of_one_call_keep_their_order() -> Result<()> {
         .filter_map(|e| e.data["n"].as_i64())
         .collect();
     assert!(order.is_sorted() && order.len() == 33, "{order:?}");
+    database.drop().await
+}
+
+#[tokio::test]
+async fn many_topics_are_read_at_once_each_from_its_own_place() -> Result<()> {
+    let database = Database::create().await?;
+    for n in 0..5 {
+        let mut tx = database.pool.begin().await?;
+        let _ = publish(&mut tx, &[event("a", n), event("b", 10 + n)]).await?;
+        tx.commit().await?;
+    }
+    let places = [("a", 3), ("b", 0), ("c", 0)];
+    let events = events_after(&database.pool, &places, 4).await?;
+    let numbers = |topic: &str| -> Vec<(i64, i64)> {
+        let events = events.get(topic).into_iter().flatten();
+        events
+            .map(|e| (e.seq, e.data["n"].as_i64().unwrap_or(-1)))
+            .collect()
+    };
+    assert_eq!(numbers("a"), [(4, 3), (5, 4)]);
+    assert_eq!(numbers("b"), [(1, 10), (2, 11), (3, 12), (4, 13)]);
+    assert_eq!(events.len(), 2);
     database.drop().await
 }
 
