@@ -4,13 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use millrace_config::{Config, LogFormat};
+use millrace_config::Config;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// The HTTP API of Millrace. Settings come from config/ and MILLRACE__ variables.
 #[derive(Debug, Parser)]
@@ -50,14 +49,7 @@ fn print_document() -> anyhow::Result<()> {
 
 fn serve() -> anyhow::Result<()> {
     let config = Config::load()?;
-    let filter = EnvFilter::try_new(&config.log.filter).context("log.filter")?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Json => logs.json().init(),
-        LogFormat::Text => logs.init(),
-    }
+    millrace_config::start_logging(&config.log).context("log.filter")?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let address = config.server.listen;
         let listener = TcpListener::bind(address)

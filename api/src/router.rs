@@ -34,7 +34,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(auth::routes::router())
-        .merge(uploads::routes::router())
+        .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())
         .merge(relay::routes::router())
@@ -67,14 +67,18 @@ pub(crate) fn router(app: App, config: &Config) -> Router {
         .with_state(app);
     // Segments and posters are redirects, and text/event-stream must flow.
     let compress = DefaultPredicate::new().and(NotForContentType::new("image/"));
-    api.fallback_service(web::router(&config.web.dir))
+    let all = api
+        .fallback_service(web::router(&config.web.dir))
         .layer(from_fn_with_state(surroundings.clone(), limit_time))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::from(anyhow::anyhow!("a handler panicked")).into_response()
         }))
-        .layer(CompressionLayer::new().compress_when(compress))
-        .layer(security::cors(config))
-        .layer(from_fn_with_state(surroundings, surround))
+        .layer(CompressionLayer::new().compress_when(compress));
+    let all = match security::cors(config) {
+        Some(cors) => all.layer(cors),
+        None => all,
+    };
+    all.layer(from_fn_with_state(surroundings, surround))
 }
 
 async fn method_not_allowed() -> Problem {

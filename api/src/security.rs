@@ -69,15 +69,18 @@ fn policy(config: &Config) -> String {
     )
 }
 
-/// Origins besides our own that may call: exactly those that are configured.
-pub(crate) fn cors(config: &Config) -> CorsLayer {
+/// Origins besides our own that may call: exactly those that are configured. None, and no answer speaks of origins.
+pub(crate) fn cors(config: &Config) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = config
         .server
         .allowed_origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok())
         .collect();
-    CorsLayer::new()
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([
             Method::GET,
@@ -89,5 +92,6 @@ pub(crate) fn cors(config: &Config) -> CorsLayer {
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER])
         .allow_credentials(true)
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_secs(600));
+    Some(layer)
 }

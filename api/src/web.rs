@@ -1,4 +1,4 @@
-//! The built web application: hashed assets for ever, the page itself never from a cache, and the page for every
+//! The built web application: hashed assets for ever, all else never from a cache unasked, and the page for every
 //! address that is no file, because it has its own routes.
 
 use std::path::Path;
@@ -22,7 +22,8 @@ pub(crate) fn router(dir: &Path) -> Router {
     let files = ServeDir::new(dir)
         .precompressed_br()
         .precompressed_gzip()
-        .append_index_html_on_directories(true)
+        // A folder is no page either: `/` and every other address without a file get the page itself.
+        .append_index_html_on_directories(false)
         .fallback(page);
     Router::new().fallback_service(files).layer(from_fn(rules))
 }
@@ -51,12 +52,12 @@ async fn rules(request: Request, next: Next) -> Response {
         // An old page that asks for an asset of the last release must not get a page instead.
         return missing(&path);
     }
+    // By address, not by content type: a 304 has none, and what it says of keeping replaces what was said before.
+    // Files without a hash (the page, the script that it boots the theme with) must fit each other: asked for anew.
     let caching = if asset {
         "public, max-age=31536000, immutable"
-    } else if page {
-        "no-cache"
     } else {
-        "public, max-age=3600"
+        "no-cache"
     };
     response
         .headers_mut()

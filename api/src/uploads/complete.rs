@@ -4,33 +4,120 @@
 //! upload is complete, inserts the video and enqueues its pipeline. When the answer or the transaction is lost
 //! between the two, the next call finds the object there and goes on.
 
+use axum::{Json, extract::State, http::StatusCode};
 use millrace_bus::Event;
 use millrace_domain::{
-    ids::VideoId,
-    storage::{CompletedPart, ObjectHead, StorageError},
+    ids::{UploadId, VideoId},
+    storage::CompletedPart,
     uploads::{Upload, UploadStatus},
     videos::{NewVideo, Video, Visibility, topic_of_user},
 };
 use millrace_jobs::flows;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use crate::{app::App, problem::Problem, relay::upload_event};
+use super::{find, object::assemble};
+use crate::{
+    app::App,
+    auth::CurrentUser,
+    input::{Body, Check, Id},
+    problem::{Problem, ProblemBody},
+    relay::upload_event,
+    videos::VideoView,
+};
+
+/// What the video is to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct CompleteUploadRequest {
+    #[schema(min_length = 1, max_length = 100)]
+    title: String,
+    #[schema(max_length = 5000)]
+    description: Option<String>,
+    /// `public` unless said.
+    visibility: Option<Visibility>,
+    /// The parts that were sent; left out, those that have arrived.
+    parts: Option<Vec<SentPart>>,
+}
+
+/// A part as the client sent it.
+#[derive(Debug, Deserialize, ToSchema)]
+struct SentPart {
+    part_number: i32,
+    etag: String,
+}
 
 /// What the video is to be called, checked.
 #[derive(Debug, Clone)]
-pub(super) struct Details {
-    pub(super) title: String,
-    pub(super) description: String,
-    pub(super) visibility: Visibility,
+struct Details {
+    title: String,
+    description: String,
+    visibility: Visibility,
     /// Parts as the client knows them; the store's own list if it says nothing.
-    pub(super) parts: Option<Vec<CompletedPart>>,
+    parts: Option<Vec<CompletedPart>>,
+}
+
+/// Says that all bytes are there: the upload becomes a video. The same answer when repeated.
+#[utoipa::path(
+    post, path = "/api/uploads/{id}/complete", operation_id = "complete_upload", tag = "uploads",
+    params(("id" = UploadId, Path)), request_body = CompleteUploadRequest,
+    responses(
+        (status = 201, body = VideoView),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`upload_incomplete`, or `conflict`: it is over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`validation` or `upload_size_mismatch`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+pub(super) async fn complete_upload(
+    State(app): State<App>,
+    caller: CurrentUser,
+    Id(id): Id<UploadId>,
+    Body(body): Body<CompleteUploadRequest>,
+) -> Result<(StatusCode, Json<VideoView>), Problem> {
+    let details = check_details(body)?;
+    let upload = find(&app, id, caller.user.id).await?;
+    let video = complete(&app, &upload, details).await?;
+    let mut conn = app.db.acquire().await?;
+    let view = VideoView::of(&mut conn, &video, &app.playback).await?;
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+fn check_details(body: CompleteUploadRequest) -> Result<Details, Problem> {
+    let mut check = Check::default();
+    let title = check.line("title", &body.title, 1, 100);
+    let description = check.text(
+        "description",
+        body.description.as_deref().unwrap_or_default(),
+        5_000,
+    );
+    let plain = |etag: &str| {
+        !etag.is_empty() && etag.len() <= 200 && etag.bytes().all(|c| c.is_ascii_graphic())
+    };
+    let parts = body.parts.filter(|parts| !parts.is_empty());
+    let sound = parts
+        .iter()
+        .flatten()
+        .all(|part| part.part_number > 0 && plain(&part.etag));
+    check.that("parts", sound, "each needs a number from 1 and an ETag");
+    check.finish()?;
+    let parts = parts.map(|parts| {
+        let sent = |part: SentPart| CompletedPart {
+            part_number: part.part_number,
+            etag: part.etag,
+        };
+        parts.into_iter().map(sent).collect()
+    });
+    Ok(Details {
+        title,
+        description,
+        visibility: body.visibility.unwrap_or(Visibility::Public),
+        parts,
+    })
 }
 
 /// Completes an upload and returns its video.
-pub(super) async fn complete(
-    app: &App,
-    upload: &Upload,
-    details: Details,
-) -> Result<Video, Problem> {
+async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video, Problem> {
     match upload.status {
         UploadStatus::Pending => {}
         UploadStatus::Completed => return video_of(app, upload).await,
@@ -71,7 +158,15 @@ async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Pro
             tx.rollback().await?;
             return video_of(app, upload).await;
         }
-        UploadStatus::Aborted | UploadStatus::Expired => return Err(over()),
+        UploadStatus::Aborted | UploadStatus::Expired => {
+            tx.rollback().await?;
+            // The sweep may have passed before the parts were put together, and it does not come twice.
+            let folder = upload.key.trim_end_matches("source");
+            if let Err(error) = app.storage.delete_prefix(folder).await {
+                tracing::warn!(%error, upload.id = %upload.id, "an aborted upload left its file behind");
+            }
+            return Err(over());
+        }
     }
     Upload::complete(&mut *tx, upload.id, new.id).await?;
     let Some(mut wake) = flows::start_video(&mut tx, new).await? else {
@@ -99,63 +194,4 @@ async fn video_of(app: &App, upload: &Upload) -> Result<Video, Problem> {
 
 fn over() -> Problem {
     Problem::conflict("conflict", "the upload was aborted or has expired")
-}
-
-/// The object of the upload, its parts put together if they were not yet.
-async fn assemble(
-    app: &App,
-    upload: &Upload,
-    given: Option<&[CompletedPart]>,
-) -> Result<ObjectHead, Problem> {
-    if let Some(object) = app.storage.head(&upload.key).await? {
-        return Ok(object);
-    }
-    let (Some(s3_id), Some(plan)) = (&upload.s3_upload_id, upload.parts()) else {
-        return Err(incomplete("the file has not arrived"));
-    };
-    let mut parts = match given {
-        Some(parts) => parts.to_vec(),
-        None => received(app, upload, s3_id).await?,
-    };
-    parts.sort_by_key(|part| part.part_number);
-    let whole = parts.len() == plan.part_count as usize
-        && parts.iter().zip(1..).all(|(part, n)| part.part_number == n);
-    if !whole {
-        let detail = format!("{} of {} parts have arrived", parts.len(), plan.part_count);
-        return Err(Problem::conflict("upload_incomplete", detail));
-    }
-    match app
-        .storage
-        .complete_multipart(&upload.key, s3_id, &parts)
-        .await
-    {
-        // Gone: a call whose answer was lost may have completed it. The object tells.
-        Ok(()) | Err(StorageError::NotFound(_)) => {}
-        Err(StorageError::Refused { code, .. }) => {
-            let detail = format!("the store did not accept the parts: {code}");
-            return Err(Problem::conflict("upload_incomplete", detail));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let object = app.storage.head(&upload.key).await?;
-    object.ok_or_else(|| incomplete("the parts are gone"))
-}
-
-async fn received(app: &App, upload: &Upload, s3_id: &str) -> Result<Vec<CompletedPart>, Problem> {
-    let parts = match app.storage.list_parts(&upload.key, s3_id).await {
-        Ok(parts) => parts,
-        Err(StorageError::NotFound(_)) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(parts
-        .into_iter()
-        .map(|part| CompletedPart {
-            part_number: part.part_number,
-            etag: part.etag,
-        })
-        .collect())
-}
-
-fn incomplete(detail: &'static str) -> Problem {
-    Problem::conflict("upload_incomplete", detail)
 }
