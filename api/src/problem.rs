@@ -124,14 +124,63 @@ impl Problem {
     /// 503: what we depend on is away or busy.
     pub(crate) fn unavailable(source: impl Into<anyhow::Error>) -> Self {
         Self {
-            retry_after: Some(Duration::from_secs(2)),
             source: Some(source.into()),
+            ..Self::away()
+        }
+    }
+
+    fn away() -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(2)),
             ..Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "the service is busy or a part of it is away; try again",
             )
         }
+    }
+
+    /// An error that several requests waited for together, as [`Problem::from`] would have it.
+    pub(crate) fn shared(error: &anyhow::Error) -> Self {
+        Self {
+            source: Some(anyhow::anyhow!("{error:#}")),
+            ..Self::of(error)
+        }
+    }
+
+    /// What an error that no handler foresaw is to the caller.
+    fn of(error: &anyhow::Error) -> Self {
+        let away = error.chain().any(|cause| {
+            matches!(
+                cause.downcast_ref::<sqlx::Error>(),
+                Some(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+            ) || matches!(
+                cause.downcast_ref::<StorageError>(),
+                Some(StorageError::Unavailable { .. })
+            )
+        });
+        if away {
+            return Self::away();
+        }
+        // A character that PostgreSQL cannot store got past the checks of a field: still the caller's mistake.
+        let unstorable = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<sqlx::Error>()
+                .and_then(sqlx::Error::as_database_error)
+                .and_then(|e| e.code())
+                .is_some_and(|code| code == "22021" || code == "22P05")
+        });
+        if unstorable {
+            return Self::refused(
+                "validation",
+                "a text holds a character that cannot be stored",
+            );
+        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong on our side",
+        )
     }
 
     /// Names the field that the problem is about.
@@ -161,39 +210,10 @@ impl Problem {
 impl<E: Into<anyhow::Error>> From<E> for Problem {
     fn from(error: E) -> Self {
         let error = error.into();
-        let away = error.chain().any(|cause| {
-            matches!(
-                cause.downcast_ref::<sqlx::Error>(),
-                Some(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
-            ) || matches!(
-                cause.downcast_ref::<StorageError>(),
-                Some(StorageError::Unavailable { .. })
-            )
-        });
-        if away {
-            return Self::unavailable(error);
-        }
-        // A character that PostgreSQL cannot store got past the checks of a field: still the caller's mistake.
-        let unstorable = error.chain().any(|cause| {
-            cause
-                .downcast_ref::<sqlx::Error>()
-                .and_then(sqlx::Error::as_database_error)
-                .and_then(|e| e.code())
-                .is_some_and(|code| code == "22021" || code == "22P05")
-        });
-        if unstorable {
-            return Self::refused(
-                "validation",
-                "a text holds a character that cannot be stored",
-            );
-        }
+        let problem = Self::of(&error);
         Self {
             source: Some(error),
-            ..Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "something went wrong on our side",
-            )
+            ..problem
         }
     }
 }

@@ -1,5 +1,11 @@
 //! Watching: playback tokens, playlists from rows, and redirects to the store. Bytes never pass through here.
+//!
+//! What players ask for, again and again and by the thousand, is read once and remembered: see [`Memory`].
 
+/// What playlists name.
+mod addresses;
+/// What is remembered of what players ask for.
+mod memory;
 /// Playlists rendered from segment rows.
 mod playlists;
 /// The routes below /api/hls, and the poster.
@@ -7,11 +13,7 @@ pub(crate) mod routes;
 /// Tokens that name what may be watched.
 mod token;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use millrace_domain::{
     ids::VideoId,
@@ -19,19 +21,17 @@ use millrace_domain::{
 };
 use sqlx::PgPool;
 
-pub(crate) use token::{PlaybackKey, PlaybackToken};
+use self::memory::Memory;
+use crate::problem::Problem;
 
-/// How long an entitlement is believed: a video that was hidden or deleted is gone for players by then.
-const BELIEVED: Duration = Duration::from_secs(30);
-/// Videos that are remembered at a time.
-const REMEMBERED: usize = 10_000;
+pub(crate) use token::{PlaybackKey, PlaybackToken};
 
 /// Mints and judges playback tokens; clones share what is remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Playback {
     key: PlaybackKey,
     private_ttl: Duration,
-    entitlements: Arc<Mutex<HashMap<VideoId, (Instant, Entitlement)>>>,
+    memory: Memory,
 }
 
 impl Playback {
@@ -40,7 +40,7 @@ impl Playback {
         Self {
             key,
             private_ttl,
-            entitlements: Arc::default(),
+            memory: Memory::new(),
         }
     }
 
@@ -73,72 +73,60 @@ impl Playback {
         })
     }
 
-    /// What a token entitles to now; none if it is forged, over, or for something that was hidden, deleted or made
-    /// again since.
-    async fn judge(
+    /// What a token entitles to now.
+    ///
+    /// # Errors
+    /// 404 if it is forged, over, or for something that was hidden, deleted or made again since.
+    async fn admit(
         &self,
         db: &PgPool,
         token: &str,
-    ) -> Result<Option<(PlaybackToken, Entitlement)>, sqlx::Error> {
-        let Some(token) = self.key.verify(token, now()) else {
-            return Ok(None);
-        };
-        let Some(entitlement) = self.entitlement(db, token).await? else {
-            return Ok(None);
-        };
-        // A token without an end was made for everybody, and so it is good for what everybody may see.
-        let admitted = token.expires_at.is_some() || entitlement.visibility != Visibility::Private;
-        Ok(
-            (admitted && entitlement.generation == token.generation)
-                .then_some((token, entitlement)),
-        )
+    ) -> Result<(PlaybackToken, Entitlement), Problem> {
+        self.admit_to(db, token, |_| true).await
     }
 
-    async fn entitlement(
+    /// Where the poster lies that a token entitles to see.
+    ///
+    /// # Errors
+    /// 404 as for [`Playback::admit`], and if there is no poster.
+    async fn poster(
         &self,
         db: &PgPool,
-        token: PlaybackToken,
-    ) -> Result<Option<Entitlement>, sqlx::Error> {
-        let known = {
-            let map = self
-                .entitlements
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            map.get(&token.video).cloned()
-        };
-        if let Some((at, entitlement)) = known
-            && at.elapsed() < BELIEVED
-            && entitlement.generation >= token.generation
-            && entitlement.playable
-            && entitlement.poster_key.is_some()
-        {
-            return Ok(Some(entitlement));
-        }
-        let fresh = Entitlement::of(db, token.video).await?;
-        let mut map = self
-            .entitlements
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= REMEMBERED {
-            map.retain(|_, (at, _)| at.elapsed() < BELIEVED);
-        }
-        match &fresh {
-            Some(entitlement) if map.len() < REMEMBERED => {
-                map.insert(token.video, (Instant::now(), entitlement.clone()));
-            }
-            _ => {
-                map.remove(&token.video);
-            }
-        }
-        Ok(fresh)
+        token: &str,
+        video: VideoId,
+    ) -> Result<(String, Visibility), Problem> {
+        let has_poster = |known: &Entitlement| known.poster_key.is_some();
+        let (token, entitlement) = self.admit_to(db, token, has_poster).await?;
+        entitlement
+            .poster_key
+            .filter(|_| token.video == video)
+            .map(|key| (key, entitlement.visibility))
+            .ok_or_else(Problem::not_found)
     }
 
-    /// Forgets what was remembered of a video: after its visibility changed or it was deleted here.
-    pub(crate) fn forget(&self, video: VideoId) {
-        self.entitlements
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&video);
+    async fn admit_to(
+        &self,
+        db: &PgPool,
+        token: &str,
+        has: impl Fn(&Entitlement) -> bool,
+    ) -> Result<(PlaybackToken, Entitlement), Problem> {
+        let token = self
+            .key
+            .verify(token, now())
+            .ok_or_else(Problem::not_found)?;
+        // A token without an end was made for everybody, and so it is good for what everybody may see.
+        let admits = |known: &Entitlement| {
+            known.generation == token.generation
+                && (token.expires_at.is_some() || known.visibility != Visibility::Private)
+                && has(known)
+        };
+        let entitlement = self.memory.entitlement(db, token.video, admits).await?;
+        Ok((token, entitlement))
+    }
+
+    /// Forgets who may watch a video: after its visibility changed or it was deleted here.
+    pub(crate) async fn forget(&self, video: VideoId) {
+        self.memory.forget(video).await;
     }
 }
 

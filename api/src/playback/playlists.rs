@@ -2,18 +2,23 @@
 //! is ready, all there is.
 
 use anyhow::Context as _;
+use axum::http::HeaderValue;
+use bytes::Bytes;
 use millrace_domain::{
     ids::VideoId,
     media::{
         Fps, Grid, Rendition,
-        playlist::{self, AudioEntry, IFrameEntry, Stage, Uris, VideoEntry},
+        playlist::{self, AudioEntry, IFrameEntry, Stage, VideoEntry},
     },
     videos::{self, Quality, Status, Video},
 };
-use sqlx::PgConnection;
+use sha2::{Digest as _, Sha256};
+use sqlx::{PgConnection, PgPool};
+
+use super::addresses::Relative;
 
 /// Which of the two playlists of a video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum List {
     /// It grows while the video is being made.
     Event,
@@ -22,11 +27,47 @@ pub(super) enum List {
 }
 
 /// A file below `/api/hls/{token}/{event|vod}/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Name {
     Master,
     Media(Rendition),
     IFrames(Rendition),
+}
+
+/// A playlist of one generation of a video. Its addresses are relative, so it is the same for every token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Playlist {
+    pub(super) video: VideoId,
+    pub(super) generation: i32,
+    pub(super) list: List,
+    pub(super) name: Name,
+}
+
+/// A playlist's text.
+#[derive(Debug, Clone)]
+pub(super) struct Rendered {
+    pub(super) text: Bytes,
+    /// Weak, since the text may travel compressed.
+    pub(super) tag: HeaderValue,
+    /// It will not change any more.
+    pub(super) last: bool,
+}
+
+impl Rendered {
+    fn new(text: String, last: bool) -> anyhow::Result<Self> {
+        let digest = Sha256::digest(text.as_bytes());
+        let tag = format!("W/\"{}\"", hex::encode(&digest[..12]));
+        Ok(Self {
+            text: text.into(),
+            tag: tag.try_into()?,
+            last,
+        })
+    }
+
+    /// Bytes in memory.
+    pub(super) fn weight(&self) -> usize {
+        self.text.len() + 200
+    }
 }
 
 impl Name {
@@ -46,58 +87,25 @@ impl Name {
     }
 }
 
-/// Addresses relative to the playlists, so that the token in the path goes with them.
-struct Relative {
-    video: VideoId,
-    generation: i32,
+/// Reads what a playlist lists and renders it; none if there is no such list (yet, or any more).
+pub(super) async fn read(db: &PgPool, playlist: Playlist) -> anyhow::Result<Option<Rendered>> {
+    // One snapshot, so that a list never names what its window does not know.
+    let mut tx = db
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    let video = Video::find(&mut *tx, playlist.video)
+        .await?
+        .filter(|video| video.generation == playlist.generation);
+    let Some(video) = video else {
+        return Ok(None);
+    };
+    let text = render(&mut tx, &video, playlist.list, playlist.name).await?;
+    tx.commit().await?;
+    text.map(|text| Rendered::new(text, video.status == Status::Ready))
+        .transpose()
 }
 
-impl Uris for Relative {
-    fn media(&self, rendition: Rendition) -> String {
-        format!("{rendition}.m3u8")
-    }
-
-    fn iframes(&self, rendition: Rendition) -> String {
-        format!("{rendition}-iframes.m3u8")
-    }
-
-    fn init(&self, rendition: Rendition, init_key: &str) -> String {
-        let folder = folder(self.video, self.generation, rendition);
-        format!(
-            "../s/{rendition}/init.mp4?k={}",
-            init_key.strip_prefix(&folder).unwrap_or(init_key)
-        )
-    }
-
-    fn segment(&self, rendition: Rendition, n: i32) -> String {
-        format!("../s/{rendition}/{n}.m4s")
-    }
-}
-
-/// Where the segments of a rendition lie.
-fn folder(video: VideoId, generation: i32, rendition: Rendition) -> String {
-    format!("hls/{video}/{generation}/{rendition}/")
-}
-
-/// The key of the init segment that a playlist named by `tail`: below the rendition's folder, and nowhere else.
-pub(super) fn init_key(
-    video: VideoId,
-    generation: i32,
-    rendition: Rendition,
-    tail: &str,
-) -> Option<String> {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'/' | b'.');
-    let sound = !tail.is_empty()
-        && tail.len() <= 100
-        && tail.bytes().all(plain)
-        && tail
-            .split('/')
-            .all(|part| !part.is_empty() && part != "." && part != "..");
-    sound.then(|| folder(video, generation, rendition) + tail)
-}
-
-/// Renders a playlist of `video`; none if there is no such list (yet).
-pub(super) async fn render(
+async fn render(
     conn: &mut PgConnection,
     video: &Video,
     list: List,
@@ -282,34 +290,6 @@ mod tests {
             "v720-iframes-iframes.m3u8",
         ] {
             assert_eq!(Name::parse(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn an_init_segment_lies_in_its_renditions_folder() {
-        let video = VideoId::new();
-        let key = format!("hls/{video}/2/v720/c0-1/init.mp4");
-        let uri = Relative {
-            video,
-            generation: 2,
-        }
-        .init(Rendition::V720, &key);
-        assert_eq!(uri, "../s/v720/init.mp4?k=c0-1/init.mp4");
-        assert_eq!(
-            init_key(video, 2, Rendition::V720, "c0-1/init.mp4"),
-            Some(key)
-        );
-        for tail in [
-            "",
-            "../v1080/c0-1/init.mp4",
-            "/etc",
-            "a//b",
-            "a/../b",
-            "a\u{0}",
-            "a?b",
-            "%2e%2e/x",
-        ] {
-            assert_eq!(init_key(video, 2, Rendition::V720, tail), None, "{tail}");
         }
     }
 }

@@ -11,20 +11,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use millrace_domain::{
-    ids::VideoId,
-    media::Rendition,
-    storage::GetOptions,
-    videos::{Entitlement, Video, Visibility, segment_key},
-};
+use millrace_domain::{ids::VideoId, media::Rendition, storage::GetOptions, videos::Visibility};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     PlaybackToken,
-    playlists::{self, List, Name, init_key},
+    addresses::init_key,
+    playlists::{List, Name, Playlist, Rendered},
 };
 use crate::{
     app::App,
@@ -72,27 +67,17 @@ async fn get_playlist(
         _ => return Err(Problem::not_found()),
     };
     let name = Name::parse(&file).ok_or_else(Problem::not_found)?;
-    let (token, entitlement) = admit(&app, &token).await?;
-    // One snapshot, so that a list never names what its window does not know.
-    let mut tx = app
-        .db
-        .begin_with("begin isolation level repeatable read read only")
-        .await?;
-    let video = Video::find(&mut *tx, token.video)
-        .await?
-        .filter(|video| video.generation == token.generation);
-    let Some(video) = video else {
-        return Err(Problem::not_found());
+    let playback = &app.playback;
+    let (token, entitlement) = playback.admit(&app.db, &token).await?;
+    let playlist = Playlist {
+        video: token.video,
+        generation: token.generation,
+        list,
+        name,
     };
-    let text = playlists::render(&mut tx, &video, list, name)
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    tx.commit().await?;
-    Ok(answer(
-        &headers,
-        text,
-        caching(list, entitlement.visibility),
-    ))
+    let rendered = playback.memory.playlist(&app.db, playlist).await?;
+    let caching = caching(list, entitlement.visibility);
+    Ok(answer(&headers, rendered, caching))
 }
 
 /// How long a playlist may be kept. A final one never changes under its address, but the video may be hidden.
@@ -104,33 +89,22 @@ fn caching(list: List, visibility: Visibility) -> HeaderValue {
     })
 }
 
-fn answer(headers: &HeaderMap, text: String, caching: HeaderValue) -> Response {
-    let digest = Sha256::digest(text.as_bytes());
-    let tag = format!("\"{}\"", hex::encode(&digest[..12]));
+fn answer(headers: &HeaderMap, playlist: Rendered, caching: HeaderValue) -> Response {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let tag = playlist.tag.to_str().map(opaque).unwrap_or_default();
     let same = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| {
-            known
-                .split(',')
-                .any(|one| one.trim().trim_start_matches("W/") == tag)
-        });
-    let mut response = if same {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        (
-            [(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")],
-            text,
-        )
-            .into_response()
-    };
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, caching);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
+        .is_some_and(|known| known.split(',').any(|one| opaque(one) == tag));
+    let head = [
+        (header::CACHE_CONTROL, caching),
+        (header::ETAG, playlist.tag),
+    ];
+    if same {
+        return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    response
+    let kind = [(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")];
+    (head, kind, playlist.text).into_response()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -161,34 +135,27 @@ async fn get_segment(
     Params(query): Params<InitQuery>,
 ) -> Result<Response, Problem> {
     let rendition: Rendition = rendition.parse().map_err(|_| Problem::not_found())?;
-    let (token, entitlement) = admit(&app, &token).await?;
+    let (token, entitlement) = app.playback.admit(&app.db, &token).await?;
+    let PlaybackToken {
+        video, generation, ..
+    } = token;
     let key = if file == "init.mp4" {
         query
             .k
-            .and_then(|tail| init_key(token.video, token.generation, rendition, &tail))
+            .and_then(|tail| init_key(video, generation, rendition, &tail))
+            .ok_or_else(Problem::not_found)?
     } else {
         let n = file
             .strip_suffix(".m4s")
             .and_then(|n| n.parse().ok())
-            .filter(|n| (0..i32::MAX).contains(n));
-        let Some(n) = n else {
-            return Err(Problem::not_found());
-        };
-        segment_key(
-            &app.db,
-            token.video,
-            token.generation,
-            rendition.as_str(),
-            n,
-        )
-        .await?
+            .filter(|n| (0..i32::MAX).contains(n))
+            .ok_or_else(Problem::not_found)?;
+        app.playback
+            .memory
+            .segment(&app.db, video, generation, rendition, n)
+            .await?
     };
-    redirect(
-        &app,
-        &key.ok_or_else(Problem::not_found)?,
-        entitlement.visibility,
-    )
-    .await
+    redirect(&app, &key, entitlement.visibility).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -214,19 +181,8 @@ async fn get_poster(
     Params(query): Params<PosterQuery>,
 ) -> Result<Response, Problem> {
     let token = query.t.ok_or_else(Problem::not_found)?;
-    let (token, entitlement) = admit(&app, &token).await?;
-    let key = entitlement
-        .poster_key
-        .filter(|_| token.video == id)
-        .ok_or_else(Problem::not_found)?;
-    redirect(&app, &key, entitlement.visibility).await
-}
-
-async fn admit(app: &App, token: &str) -> Result<(PlaybackToken, Entitlement), Problem> {
-    app.playback
-        .judge(&app.db, token)
-        .await?
-        .ok_or_else(Problem::not_found)
+    let (key, visibility) = app.playback.poster(&app.db, &token, id).await?;
+    redirect(&app, &key, visibility).await
 }
 
 async fn redirect(app: &App, key: &str, visibility: Visibility) -> Result<Response, Problem> {

@@ -187,7 +187,7 @@ async fn update_video(
     }
     let hint = videos::video_changed(&mut tx, id, owner).await?;
     tx.commit().await?;
-    app.playback.forget(id);
+    app.playback.forget(id).await;
     hint.fire(&app.notifier);
     own_view(&app, id, owner).await.map(Json)
 }
@@ -212,7 +212,7 @@ async fn delete_video(
         .await
         .map_err(refusal)?;
     tx.commit().await?;
-    app.playback.forget(id);
+    app.playback.forget(id).await;
     wake.fire(&app.notifier);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -238,7 +238,7 @@ async fn retry_video(
         .await
         .map_err(refusal)?;
     tx.commit().await?;
-    app.playback.forget(id);
+    app.playback.forget(id).await;
     wake.fire(&app.notifier);
     Ok((
         StatusCode::ACCEPTED,

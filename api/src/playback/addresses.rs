@@ -1,0 +1,89 @@
+//! What playlists name, and which object that is.
+
+use millrace_domain::{
+    ids::VideoId,
+    media::{Rendition, playlist::Uris},
+};
+
+/// Addresses relative to the playlists, so that the token in the path goes with them.
+pub(super) struct Relative {
+    pub(super) video: VideoId,
+    pub(super) generation: i32,
+}
+
+impl Uris for Relative {
+    fn media(&self, rendition: Rendition) -> String {
+        format!("{rendition}.m3u8")
+    }
+
+    fn iframes(&self, rendition: Rendition) -> String {
+        format!("{rendition}-iframes.m3u8")
+    }
+
+    fn init(&self, rendition: Rendition, init_key: &str) -> String {
+        let folder = folder(self.video, self.generation, rendition);
+        format!(
+            "../s/{rendition}/init.mp4?k={}",
+            init_key.strip_prefix(&folder).unwrap_or(init_key)
+        )
+    }
+
+    fn segment(&self, rendition: Rendition, n: i32) -> String {
+        format!("../s/{rendition}/{n}.m4s")
+    }
+}
+
+/// Where the segments of a rendition lie.
+fn folder(video: VideoId, generation: i32, rendition: Rendition) -> String {
+    format!("hls/{video}/{generation}/{rendition}/")
+}
+
+/// The key of the init segment that a playlist named by `tail`: below the rendition's folder, and nowhere else.
+pub(super) fn init_key(
+    video: VideoId,
+    generation: i32,
+    rendition: Rendition,
+    tail: &str,
+) -> Option<String> {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'/' | b'.');
+    let sound = !tail.is_empty()
+        && tail.len() <= 100
+        && tail.bytes().all(plain)
+        && tail
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
+    sound.then(|| folder(video, generation, rendition) + tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_init_segment_lies_in_its_renditions_folder() {
+        let video = VideoId::new();
+        let key = format!("hls/{video}/2/v720/c0-1/init.mp4");
+        let uri = Relative {
+            video,
+            generation: 2,
+        }
+        .init(Rendition::V720, &key);
+        assert_eq!(uri, "../s/v720/init.mp4?k=c0-1/init.mp4");
+        assert_eq!(
+            init_key(video, 2, Rendition::V720, "c0-1/init.mp4"),
+            Some(key)
+        );
+        for tail in [
+            "",
+            "../v1080/c0-1/init.mp4",
+            "/etc",
+            "a//b",
+            "a/../b",
+            "a\u{0}",
+            "a?b",
+            "%2e%2e/x",
+        ] {
+            assert_eq!(init_key(video, 2, Rendition::V720, tail), None, "{tail}");
+        }
+    }
+}
