@@ -1,4 +1,5 @@
-//! One topic with local subscribers: it reads what is new, once for all of them, and hands it out in order.
+//! One topic with local subscribers: what the [reader](super::reader) read for it is encoded once and handed out in
+//! order.
 //!
 //! A subscriber joins buffering, before its snapshot is read, so that nothing falls between the two: what the hub
 //! hands out meanwhile is kept, and of it only what is newer than the snapshot is sent.
@@ -10,36 +11,30 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use millrace_bus::{Head, StoredEvent, events_since};
+use millrace_bus::{Head, StoredEvent};
 use millrace_domain::ids::{UserId, VideoId};
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::{Instant, sleep_until},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::{
+    bell::Bell,
     frame,
-    frame::Since,
     outbox::{Kind, Outbox, Parcel},
-    source::{Live, Snapshot, Source, deleted, video_of},
+    position::{Position, position},
+    resume::{render, videos_in},
+    source::{Live, Snapshot},
+    subscriber::{Place, Subscriber},
     topic::Topic,
 };
 
 /// The least time between two looks at progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-/// How long to wait after a failed look.
-const AFTER_ERROR: Duration = Duration::from_millis(500);
-/// Events read at a time, and the most that a client may have missed to be caught up rather than begun anew.
-pub(super) const BATCH: i64 = 200;
 
 /// A topic and its local subscribers.
 pub(super) struct Hub {
     pub(super) topic: Topic,
     pub(super) name: String,
     state: Mutex<State>,
-    wake: Notify,
-    pub(super) ended: CancellationToken,
+    bell: Arc<Bell>,
 }
 
 #[derive(Default)]
@@ -48,6 +43,8 @@ struct State {
     head: Option<Head>,
     subscribers: HashMap<u64, Subscriber>,
     news: News,
+    /// When progress was looked at.
+    progress_at: Option<Instant>,
     /// The states that were handed out last, so that nothing is said twice.
     said: HashMap<VideoId, Arc<str>>,
     /// Whether something here is being made, and may move without anybody hearing of it.
@@ -55,50 +52,32 @@ struct State {
 }
 
 /// What is to be looked at.
-#[derive(Debug, Clone, Copy, Default)]
-struct News {
-    events: bool,
-    progress: bool,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) events: bool,
+    pub(super) progress: bool,
     /// Everything anew: the topic is not the one that it was.
-    resync: bool,
+    pub(super) resync: bool,
 }
 
-struct Subscriber {
-    outbox: Arc<Outbox>,
-    user: UserId,
-    /// The number of the last frame that it got: what the hub hands out later may be older than its snapshot.
-    seen: i64,
-    /// Frames with their places, while its snapshot is being read.
-    buffer: Option<Vec<(Place, Parcel)>>,
-}
-
-/// Where a frame belongs.
+/// What a hub wants of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It has this number.
-    Numbered(i64),
-    /// It is news on top of this number.
-    On(i64),
-    /// It begins anew from this number.
-    From(i64),
-}
-
-/// What came of the position check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Position {
-    Same,
-    Behind,
-    Other,
+pub(super) enum Wish {
+    /// Nothing, until it rings again.
+    Nothing,
+    /// Progress, but not before then.
+    Later(Instant),
+    /// This, on top of that head.
+    Now(News, Head),
 }
 
 impl Hub {
-    pub(super) fn new(topic: Topic) -> Self {
+    pub(super) fn new(topic: Topic, bell: Arc<Bell>) -> Self {
         Self {
             topic,
             name: topic.to_string(),
             state: Mutex::default(),
-            wake: Notify::new(),
-            ended: CancellationToken::new(),
+            bell,
         }
     }
 
@@ -108,13 +87,9 @@ impl Hub {
 
     /// Adds a subscriber that buffers. Its snapshot must be read after this.
     pub(super) fn join(&self, socket: u64, user: UserId, outbox: Arc<Outbox>) {
-        let subscriber = Subscriber {
-            outbox,
-            user,
-            seen: i64::MIN,
-            buffer: Some(Vec::new()),
-        };
-        self.lock().subscribers.insert(socket, subscriber);
+        let mut state = self.lock();
+        let subscriber = Subscriber::new(outbox, user, state.head.is_some());
+        state.subscribers.insert(socket, subscriber);
     }
 
     /// Removes a subscriber; true if nobody is left.
@@ -124,32 +99,58 @@ impl Hub {
         state.subscribers.is_empty()
     }
 
-    /// There are new events.
-    pub(super) fn heard_events(&self) {
-        self.lock().news.events = true;
-        self.wake.notify_one();
-    }
-
-    /// The state moved without an event.
-    pub(super) fn heard_progress(&self) {
-        self.lock().news.progress = true;
-        self.wake.notify_one();
+    /// There is something to look at.
+    pub(super) fn heard(&self, news: News) {
+        self.lock().news.add(news);
+        self.bell.ring(self.topic);
     }
 
     /// Compares with where the topic stands in the database.
     pub(super) fn check(&self, there: Head) {
-        {
-            let mut state = self.lock();
+        let news = {
+            let state = self.lock();
             let Some(here) = state.head else { return };
-            match position(here, there) {
-                Position::Same => {}
-                Position::Behind => state.news.events = true,
-                Position::Other => state.news.resync = true,
+            let position = position(here, there);
+            News {
+                events: position == Position::Behind,
+                resync: position == Position::Other,
+                // Hints of progress may be lost too.
+                progress: state.unsettled,
             }
-            // Hints of progress may be lost too.
-            state.news.progress |= state.unsettled;
+        };
+        if news != News::default() {
+            self.heard(news);
         }
-        self.wake.notify_one();
+    }
+
+    /// Takes what is to be looked at now.
+    pub(super) fn wish(&self, now: Instant) -> Wish {
+        let mut state = self.lock();
+        // Without a snapshot there is nowhere to read on from; the first one rings again.
+        let Some(head) = state.head else {
+            return Wish::Nothing;
+        };
+        let rest = state
+            .progress_at
+            .map(|at| at + PROGRESS_EVERY)
+            .filter(|at| state.news.progress && *at > now);
+        let mut due = std::mem::take(&mut state.news);
+        if let Some(later) = rest {
+            due.progress = false;
+            state.news.progress = true;
+            if due == News::default() {
+                return Wish::Later(later);
+            }
+            // What is left waits for its time.
+            self.bell.ring(self.topic);
+        }
+        if due == News::default() {
+            return Wish::Nothing;
+        }
+        if due.progress {
+            state.progress_at = Some(now);
+        }
+        Wish::Now(due, head)
     }
 
     /// Sends a subscriber its snapshot, or what it missed, then what was handed out meanwhile; from here on it is live.
@@ -165,163 +166,59 @@ impl Hub {
         let Some(subscriber) = state.subscribers.get_mut(&socket) else {
             return;
         };
-        subscriber.seen = snapshot.head.seq;
-        let outbox = &subscriber.outbox;
-        outbox.answer(frame::subscribed(&self.name, missed.is_some()));
-        match missed {
-            Some(events) => events.into_iter().for_each(|event| outbox.answer(event)),
-            None => outbox.answer(frame::snapshot(&self.name, snapshot.head, &snapshot.data)),
+        subscriber.answer(frame::subscribed(&self.name, missed.is_some()));
+        let beginning = missed
+            .unwrap_or_else(|| vec![frame::snapshot(&self.name, snapshot.head, &snapshot.data)]);
+        if !subscriber.let_in(snapshot.head.seq, beginning) && head.seq > snapshot.head.seq {
+            // Of those who joined before the hub stood anywhere, another one with a newer snapshot was quicker. Read
+            // again from here; who has seen it drops it.
+            state.head = Some(snapshot.head);
         }
-        for (place, parcel) in subscriber.buffer.take().unwrap_or_default() {
-            subscriber.give(place, &parcel);
-        }
-        if head.seq < snapshot.head.seq {
+        if head.seq != snapshot.head.seq {
             state.news.events = true;
         }
         drop(state);
-        self.wake.notify_one();
+        self.bell.ring(self.topic);
     }
 
-    /// Looks whenever something was heard, until the last subscriber is gone.
-    pub(super) async fn run(self: Arc<Self>, source: Source, turns: Arc<Semaphore>) {
-        let mut next_progress = Instant::now();
-        let mut later = News::default();
-        let mut not_before = Instant::now();
-        loop {
-            let waits = later.progress || later.events || later.resync;
-            let at = if later.events || later.resync {
-                not_before
-            } else {
-                next_progress.max(not_before)
-            };
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = sleep_until(at), if waits => {}
-                () = self.ended.cancelled() => return,
-            }
-            let heard = self.take_news();
-            later.events |= heard.events;
-            later.progress |= heard.progress;
-            later.resync |= heard.resync;
-            if Instant::now() < not_before {
-                continue;
-            }
-            let due = News {
-                progress: later.progress && Instant::now() >= next_progress,
-                ..later
-            };
-            if !(due.events || due.progress || due.resync) {
-                continue;
-            }
-            let Ok(_turn) = turns.acquire().await else {
-                return;
-            };
-            match self.look(&source, due).await {
-                Ok(()) => {
-                    later = News {
-                        progress: later.progress && !due.progress,
-                        ..News::default()
-                    };
-                    if due.progress {
-                        next_progress = Instant::now() + PROGRESS_EVERY;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, topic = self.name, "could not read a topic; trying again");
-                    not_before = Instant::now() + AFTER_ERROR;
-                }
-            }
-        }
-    }
-
-    fn take_news(&self) -> News {
-        let mut state = self.lock();
-        // Without a snapshot there is nowhere to read on from; the first one rings again.
-        if state.head.is_none() {
-            News::default()
-        } else {
-            std::mem::take(&mut state.news)
-        }
-    }
-
-    async fn look(&self, source: &Source, due: News) -> Result<(), sqlx::Error> {
-        if due.resync {
-            return self.resync(source).await;
-        }
-        // Progress goes with the head, so the head comes first.
-        if due.events || due.progress {
-            self.read_events(source).await?;
-        }
-        if due.progress {
-            self.read_progress(source).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads and hands out events until there are no more.
-    async fn read_events(&self, source: &Source) -> Result<(), sqlx::Error> {
-        loop {
-            let Some(mut head) = self.lock().head else {
-                return Ok(());
-            };
-            let mut tx = source.begin().await?;
-            if head == Head::NONE {
-                // The topic's first event brings its epoch.
-                head.epoch = Source::head(&mut tx, &self.name).await?.epoch;
-            }
-            let events = events_since(&mut *tx, &self.name, head.seq, BATCH).await?;
-            if events.is_empty() {
-                return Ok(());
-            }
-            if events
-                .first()
-                .is_some_and(|event| event.seq != head.seq + 1)
-            {
-                // Pruned under our feet.
-                drop(tx);
-                return self.resync(source).await;
-            }
-            let ids = videos_in(&events);
-            let live = source.live(&mut tx, &ids).await?;
-            drop(tx);
-            let more = events.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-            self.hand_out(head.epoch, &events, &live);
-            if !more {
-                return Ok(());
-            }
-        }
-    }
-
-    fn hand_out(&self, epoch: i64, events: &[StoredEvent], live: &HashMap<VideoId, Live>) {
+    /// Hands out events, in order, with the states of the videos that they name.
+    pub(super) fn tell_events(
+        &self,
+        epoch: i64,
+        events: &[StoredEvent],
+        live: &HashMap<VideoId, Live>,
+    ) {
         let mut state = self.lock();
         self.expel_strangers(&mut state, live);
+        let next = state.head.map(|head| head.seq + 1);
+        if next != events.first().map(|event| event.seq) {
+            // The hub was set back while these were read.
+            state.news.events = true;
+            self.bell.ring(self.topic);
+            return;
+        }
         for event in events {
-            let head = Head {
-                epoch,
-                seq: event.seq,
-            };
+            let seq = event.seq;
+            let head = Head { epoch, seq };
             let (data, kind) = render(self.topic, event, live);
             let frame = frame::event(&self.name, head, &data, None);
-            state.hand_out(Place::Numbered(event.seq), &Parcel { frame, kind });
+            state.hand_out(Place::Numbered(seq), &Parcel { frame, kind });
             state.head = Some(head);
         }
-        for (id, live) in live {
-            state.said.insert(*id, live.data.clone());
+        for id in videos_in(events) {
+            if let Some(live) = live.get(&id) {
+                state.said.insert(id, live.data.clone());
+                state.unsettled |= !live.settled;
+            }
         }
-        state.unsettled |= live.values().any(|live| !live.settled);
     }
 
-    /// Reads what is being made and hands out what changed since.
-    async fn read_progress(&self, source: &Source) -> Result<(), sqlx::Error> {
-        let mut tx = source.begin().await?;
-        let live = source.moving(&mut tx, self.topic).await?;
-        drop(tx);
+    /// Hands out what changed since, of what is being made.
+    pub(super) fn tell_progress(&self, moving: &HashMap<VideoId, Live>) {
         let mut state = self.lock();
-        let Some(head) = state.head else {
-            return Ok(());
-        };
-        self.expel_strangers(&mut state, &live);
-        for (id, live) in &live {
+        let Some(head) = state.head else { return };
+        self.expel_strangers(&mut state, moving);
+        for (id, live) in moving {
             if state.said.get(id).is_some_and(|said| *said == live.data) {
                 continue;
             }
@@ -335,42 +232,31 @@ impl Hub {
             } else {
                 // Somebody is ahead of us. Once we have read up to there, it is news for them too.
                 state.news.progress = true;
+                self.bell.ring(self.topic);
             }
         }
-        state.said.retain(|id, _| live.contains_key(id));
-        state.unsettled = live.values().any(|live| !live.settled);
-        Ok(())
+        state.said.retain(|id, _| moving.contains_key(id));
+        state.unsettled = moving.values().any(|live| !live.settled);
     }
 
-    /// Begins anew for everybody.
-    async fn resync(&self, source: &Source) -> Result<(), sqlx::Error> {
-        let mut tx = source.begin().await?;
-        let snapshot = source.snapshot(&mut tx, self.topic).await?;
-        drop(tx);
+    /// Begins anew for everybody; without a snapshot there is nothing to follow any more.
+    pub(super) fn begin_anew(&self, snapshot: Option<&Snapshot>) {
         let mut state = self.lock();
-        match snapshot {
-            Some(snapshot) => {
-                state.head = Some(snapshot.head);
-                state.unsettled = snapshot.unsettled;
-                state.said.clear();
-                let frame = frame::snapshot(&self.name, snapshot.head, &snapshot.data);
-                state.hand_out(
-                    Place::From(snapshot.head.seq),
-                    &Parcel {
-                        frame,
-                        kind: Kind::Answer,
-                    },
-                );
+        let Some(snapshot) = snapshot else {
+            let frame = frame::error("not_found", Some(&self.name));
+            for subscriber in state.subscribers.values() {
+                subscriber.answer(frame.clone());
             }
-            None => {
-                let frame = frame::error("not_found", Some(&self.name));
-                state
-                    .subscribers
-                    .values()
-                    .for_each(|s| s.outbox.answer(frame.clone()));
-            }
-        }
-        Ok(())
+            return;
+        };
+        state.head = Some(snapshot.head);
+        state.unsettled = snapshot.unsettled;
+        state.said.clear();
+        let parcel = Parcel {
+            frame: frame::snapshot(&self.name, snapshot.head, &snapshot.data),
+            kind: Kind::Answer,
+        };
+        state.hand_out(Place::From(snapshot.head.seq), &parcel);
     }
 
     /// Ends the subscriptions of those who may not follow a video any more.
@@ -380,10 +266,8 @@ impl Hub {
             return;
         };
         for subscriber in state.subscribers.values().filter(|s| s.user != live.owner) {
-            subscriber
-                .outbox
-                .answer(frame::error("forbidden", Some(&self.name)));
-            subscriber.outbox.answer(frame::unsubscribed(&self.name));
+            subscriber.answer(frame::error("forbidden", Some(&self.name)));
+            subscriber.answer(frame::unsubscribed(&self.name));
         }
         state.subscribers.retain(|_, s| s.user == live.owner);
     }
@@ -395,119 +279,83 @@ impl State {
         metrics::counter!("millrace_relay_frames_total").increment(self.subscribers.len() as u64);
         let mut all = true;
         for subscriber in self.subscribers.values_mut() {
-            match &mut subscriber.buffer {
-                Some(buffer) => buffer.push((place, parcel.clone())),
-                None => all &= subscriber.give(place, parcel),
-            }
+            all &= subscriber.give(place, parcel);
         }
         all
     }
 }
 
-impl Subscriber {
-    /// Sends a frame unless it is older than what was sent.
-    fn give(&mut self, place: Place, parcel: &Parcel) -> bool {
-        let fits = match place {
-            Place::Numbered(seq) => seq > self.seen,
-            Place::On(seq) => seq >= self.seen,
-            Place::From(_) => true,
-        };
-        if fits {
-            let (Place::Numbered(seq) | Place::On(seq) | Place::From(seq)) = place;
-            self.seen = seq;
-            self.outbox.push(parcel.clone());
-        }
-        fits
-    }
-}
+impl News {
+    /// There are new events.
+    pub(super) const EVENTS: Self = Self {
+        events: true,
+        progress: false,
+        resync: false,
+    };
+    /// The state moved without an event.
+    pub(super) const PROGRESS: Self = Self {
+        events: false,
+        progress: true,
+        resync: false,
+    };
 
-/// What a client that stands at `since` missed, if that can be told without a gap and in `BATCH` events.
-pub(super) async fn missed(
-    source: &Source,
-    tx: &mut sqlx::PgConnection,
-    topic: Topic,
-    since: Since,
-    head: Head,
-) -> Result<Option<Vec<Utf8Bytes>>, sqlx::Error> {
-    // A client that saw the topic before its first event stands at nothing, whatever the epoch became.
-    let same =
-        since.epoch == head.epoch || (since.epoch, since.seq) == (Head::NONE.epoch, Head::NONE.seq);
-    if !same || since.seq > head.seq || since.seq < 0 || head.seq - since.seq > BATCH {
-        return Ok(None);
-    }
-    let name = topic.to_string();
-    let events = events_since(&mut *tx, &name, since.seq, BATCH).await?;
-    let complete = events.len() as i64 == head.seq - since.seq
-        && events
-            .first()
-            .is_none_or(|event| event.seq == since.seq + 1);
-    if !complete {
-        return Ok(None);
-    }
-    let live = source.live(tx, &videos_in(&events)).await?;
-    let frames = events.iter().map(|event| {
-        let (data, _) = render(topic, event, &live);
-        frame::event(
-            &name,
-            Head {
-                epoch: head.epoch,
-                seq: event.seq,
-            },
-            &data,
-            None,
-        )
-    });
-    Ok(Some(frames.collect()))
-}
-
-fn videos_in(events: &[StoredEvent]) -> Vec<VideoId> {
-    let mut ids: Vec<VideoId> = events.iter().filter_map(video_of).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-/// The data of an event for subscribers: the state of the video that it names, as it is by now.
-fn render(topic: Topic, event: &StoredEvent, live: &HashMap<VideoId, Live>) -> (String, Kind) {
-    match video_of(event) {
-        None => (event.data.to_string(), Kind::Answer),
-        Some(id) => match live.get(&id) {
-            None => (deleted(id), Kind::Answer),
-            Some(live) => {
-                let kind = Kind::State {
-                    topic,
-                    video: id,
-                    last: live.settled,
-                };
-                (live.data.to_string(), kind)
-            }
-        },
-    }
-}
-
-fn position(here: Head, there: Head) -> Position {
-    if here.epoch != there.epoch && here != Head::NONE {
-        Position::Other
-    } else if there.seq > here.seq {
-        Position::Behind
-    } else {
-        // Less than here: the head was read before we went on.
-        Position::Same
+    fn add(&mut self, more: Self) {
+        self.events |= more.events;
+        self.progress |= more.progress;
+        self.resync |= more.resync;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn at(seq: i64) -> Snapshot {
+        Snapshot {
+            head: Head { epoch: 1, seq },
+            data: "{}".to_owned(),
+            unsettled: false,
+        }
+    }
+
+    fn told(hub: &Hub, seqs: impl IntoIterator<Item = i64>) {
+        let event = |seq| StoredEvent {
+            seq,
+            data: json!({"type": "upload"}),
+        };
+        let events: Vec<_> = seqs.into_iter().map(event).collect();
+        hub.tell_events(1, &events, &HashMap::new());
+    }
+
+    fn numbers(outbox: &Outbox) -> Vec<i64> {
+        let frame = |text: Utf8Bytes| serde_json::from_str::<serde_json::Value>(&text).ok();
+        std::iter::from_fn(|| outbox.pop())
+            .filter_map(|text| frame(text)?["seq"].as_i64())
+            .collect()
+    }
+
     #[test]
-    fn positions_are_told_apart() {
-        let head = |epoch, seq| Head { epoch, seq };
-        assert_eq!(position(head(1, 5), head(1, 5)), Position::Same);
-        assert_eq!(position(head(1, 5), head(1, 7)), Position::Behind);
-        assert_eq!(position(head(1, 5), head(1, 4)), Position::Same);
-        assert_eq!(position(head(1, 5), head(2, 5)), Position::Other);
-        assert_eq!(position(Head::NONE, head(9, 1)), Position::Behind);
-        assert_eq!(position(Head::NONE, Head::NONE), Position::Same);
+    fn who_joined_first_but_was_let_in_last_misses_nothing() {
+        let hub = Hub::new(Topic::User(UserId::new()), Arc::default());
+        let outboxes: [Arc<Outbox>; 3] = Default::default();
+        for (socket, outbox) in outboxes.iter().enumerate() {
+            hub.join(socket as u64, UserId::new(), outbox.clone());
+        }
+        hub.admit(0, &at(12), None);
+        told(&hub, [13]);
+        hub.admit(1, &at(10), None);
+        // Read before the hub was set back.
+        told(&hub, [14]);
+        hub.admit(2, &at(11), None);
+        let Wish::Now(news, head) = hub.wish(Instant::now()) else {
+            panic!("there is something to read");
+        };
+        assert!(news.events && head == at(10).head);
+        told(&hub, 11..=14);
+        assert_eq!(numbers(&outboxes[0]), [12, 13, 14]);
+        assert_eq!(numbers(&outboxes[1]), [10, 11, 12, 13, 14]);
+        assert_eq!(numbers(&outboxes[2]), [11, 12, 13, 14]);
     }
 }

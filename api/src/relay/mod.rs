@@ -1,20 +1,34 @@
 //! The relay: what happens in the database reaches the browsers that watch it.
 //!
-//! One LISTEN connection per process. NOTIFY only says where to look; a hub per watched topic looks, and a
-//! position check every two seconds finds what nobody was told of.
+//! One LISTEN connection per process. NOTIFY only says where to look; one reader looks for all watched topics, their
+//! hubs hand out what it finds, and a position check every two seconds finds what nobody was told of.
 
+/// Which topics are to be looked at.
+mod bell;
 /// The frames of the socket.
 mod frame;
 /// A watched topic.
 mod hub;
+/// What is heard of the database.
+mod listen;
 /// What waits to be sent to one socket.
 mod outbox;
+/// Where a hub stands.
+mod position;
+/// Looks for all topics together.
+mod reader;
+/// What a client missed that comes back.
+mod resume;
 /// Tickets and the upgrade.
 pub(crate) mod routes;
+/// Whose sockets they are.
+mod sessions;
 /// One client.
 mod socket;
 /// What is read for a topic.
 mod source;
+/// A socket in a hub.
+mod subscriber;
 /// The topics that clients may name.
 mod topic;
 
@@ -25,22 +39,18 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use millrace_bus::{EVENTS, Head, Heard, Listener, TOUCHED, heads};
-use millrace_domain::{
-    accounts::Session,
-    ids::{SessionId, UserId},
-};
+use millrace_bus::Listener;
+use millrace_domain::ids::UserId;
 use sqlx::PgPool;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::{Instant, MissedTickBehavior, interval},
-};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    bell::Bell,
     frame::Since,
     hub::Hub,
     outbox::{Close, Outbox},
+    sessions::Member,
     source::Source,
     topic::Topic,
 };
@@ -48,14 +58,8 @@ use crate::playback::Playback;
 
 pub(crate) use source::upload_event;
 
-/// How often subscribed topics are compared while nothing can be heard, and how often it is asked whether one can.
-const WHILE_DEAF: Duration = Duration::from_millis(500);
-/// How often sessions of sockets are looked at; bounds how long a socket outlives its session.
-const SESSIONS_EVERY: Duration = Duration::from_secs(1);
-/// Looks at the database at a time: progress must not starve requests of connections.
-const LOOKS: usize = 4;
-/// Sockets of one person: a wall of tabs, not an attack.
-const SOCKETS_PER_USER: usize = 30;
+/// Snapshots that are read at a time: a herd of sockets must not starve requests of connections.
+const SUBSCRIPTIONS: usize = 4;
 
 /// How the relay behaves.
 #[derive(Debug, Clone)]
@@ -78,18 +82,12 @@ struct Inner {
     hubs: Mutex<HashMap<Topic, Arc<Hub>>>,
     sockets: Mutex<HashMap<u64, Member>>,
     next_socket: AtomicU64,
-    turns: Arc<Semaphore>,
-    /// Hubs and sockets; the relay ends when they have.
+    turns: Semaphore,
+    bell: Arc<Bell>,
+    /// Readers and sockets; the relay ends when they have.
     tasks: TaskTracker,
     recheck: Notify,
     shutdown: CancellationToken,
-}
-
-/// A socket that is signed in.
-struct Member {
-    user: UserId,
-    session: SessionId,
-    outbox: Arc<Outbox>,
 }
 
 /// A topic that a socket follows; dropping it ends the subscription.
@@ -115,13 +113,15 @@ impl Relay {
                 hubs: Mutex::default(),
                 sockets: Mutex::default(),
                 next_socket: AtomicU64::new(1),
-                turns: Arc::new(Semaphore::new(LOOKS)),
+                turns: Semaphore::new(SUBSCRIPTIONS),
+                bell: Arc::default(),
                 tasks: TaskTracker::new(),
                 recheck: Notify::new(),
                 shutdown,
             }),
         };
         relay.inner.tasks.spawn(relay.clone().listen(listener));
+        relay.inner.tasks.spawn(reader::run(relay.clone()));
         relay.inner.tasks.spawn(relay.clone().watch_sessions());
         relay
     }
@@ -132,44 +132,11 @@ impl Relay {
         self.inner.tasks.wait().await;
     }
 
-    /// Looks at once whether sockets outlived their sessions: after a sign-out here.
-    pub(crate) fn recheck_sessions(&self) {
-        self.inner.recheck.notify_one();
-    }
-
     fn hubs(&self) -> MutexGuard<'_, HashMap<Topic, Arc<Hub>>> {
         self.inner
             .hubs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Member>> {
-        self.inner
-            .sockets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes whose socket it is; false if they have too many.
-    fn sign_in(&self, socket: u64, member: Member) -> bool {
-        let mut sockets = self.sockets();
-        let others = sockets
-            .iter()
-            .filter(|(id, other)| **id != socket && other.user == member.user)
-            .count();
-        if others >= SOCKETS_PER_USER {
-            return false;
-        }
-        sockets.insert(socket, member);
-        metrics::gauge!("millrace_relay_sockets").set(sockets.len() as f64);
-        true
-    }
-
-    fn sign_out(&self, socket: u64) {
-        let mut sockets = self.sockets();
-        sockets.remove(&socket);
-        metrics::gauge!("millrace_relay_sockets").set(sockets.len() as f64);
     }
 
     /// Follows `topic` for a socket. The outbox gets `subscribed` and what comes after it.
@@ -202,7 +169,7 @@ impl Relay {
                 return Ok(None);
             };
             let missed = match since {
-                Some(since) => hub::missed(source, &mut tx, topic, since, snapshot.head).await?,
+                Some(since) => resume::missed(source, &mut tx, topic, since, snapshot.head).await?,
                 None => None,
             };
             Ok::<_, sqlx::Error>(Some((snapshot, missed)))
@@ -224,14 +191,7 @@ impl Relay {
         let mut hubs = self.hubs();
         let hub = hubs
             .entry(topic)
-            .or_insert_with(|| {
-                let hub = Arc::new(Hub::new(topic));
-                let run = hub
-                    .clone()
-                    .run(self.inner.source.clone(), self.inner.turns.clone());
-                self.inner.tasks.spawn(run);
-                hub
-            })
+            .or_insert_with(|| Arc::new(Hub::new(topic, self.inner.bell.clone())))
             .clone();
         hub.join(socket, user, outbox.clone());
         metrics::gauge!("millrace_relay_topics").set(hubs.len() as f64);
@@ -239,103 +199,6 @@ impl Relay {
             relay: self.clone(),
             hub,
             socket,
-        }
-    }
-
-    /// Hears, checks positions, and at the end closes the hubs.
-    async fn listen(self, listener: Listener) {
-        let mut subscription = listener.subscribe();
-        let mut ticks = interval(WHILE_DEAF);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut checked = Instant::now();
-        loop {
-            tokio::select! {
-                heard = subscription.next() => self.heard(&heard),
-                _ = ticks.tick() => {
-                    if !listener.is_up() || checked.elapsed() >= self.inner.options.position_check {
-                        self.check_positions().await;
-                        checked = Instant::now();
-                    }
-                }
-                () = self.inner.shutdown.cancelled() => return,
-            }
-        }
-    }
-
-    fn heard(&self, heard: &Heard) {
-        match heard {
-            Heard::Notice { channel, payload } => {
-                let Ok(topic) = payload.parse::<Topic>() else {
-                    return;
-                };
-                let Some(hub) = self.hubs().get(&topic).cloned() else {
-                    return;
-                };
-                if **channel == *EVENTS {
-                    hub.heard_events();
-                } else if **channel == *TOUCHED {
-                    hub.heard_progress();
-                }
-            }
-            Heard::Gap => {
-                for hub in self.hubs().values() {
-                    hub.heard_events();
-                    hub.heard_progress();
-                }
-            }
-        }
-    }
-
-    /// One query for all topics with local subscribers.
-    async fn check_positions(&self) {
-        let hubs: Vec<Arc<Hub>> = self.hubs().values().cloned().collect();
-        if hubs.is_empty() {
-            return;
-        }
-        let names: Vec<String> = hubs.iter().map(|hub| hub.name.clone()).collect();
-        match heads(&self.inner.source.db, &names).await {
-            Ok(heads) => {
-                let heads: HashMap<String, Head> = heads.into_iter().collect();
-                for hub in hubs {
-                    hub.check(heads.get(&hub.name).copied().unwrap_or(Head::NONE));
-                }
-            }
-            Err(error) => tracing::warn!(%error, "could not check the positions of topics"),
-        }
-    }
-
-    /// Closes sockets whose sessions were revoked or whose people were deactivated.
-    async fn watch_sessions(self) {
-        let mut ticks = interval(SESSIONS_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.inner.recheck.notified() => {}
-                () = self.inner.shutdown.cancelled() => return,
-            }
-            let mut sessions: Vec<SessionId> = self
-                .sockets()
-                .values()
-                .map(|member| member.session)
-                .collect();
-            if sessions.is_empty() {
-                continue;
-            }
-            sessions.sort_unstable();
-            sessions.dedup();
-            match Session::ended(&self.inner.source.db, &sessions).await {
-                Ok(ended) => {
-                    for member in self
-                        .sockets()
-                        .values()
-                        .filter(|member| ended.contains(&member.session))
-                    {
-                        member.outbox.close(Close::Revoked);
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "could not check the sessions of sockets"),
-            }
         }
     }
 }
@@ -351,7 +214,6 @@ impl Drop for Membership {
             {
                 hubs.remove(&self.hub.topic);
             }
-            self.hub.ended.cancel();
         }
         metrics::gauge!("millrace_relay_topics").set(hubs.len() as f64);
     }

@@ -1,7 +1,10 @@
 //! What the relay reads for a topic: snapshots, and the states behind events. Rows are the truth; events only say
 //! which row to look at.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use millrace_bus::{Head, StoredEvent};
 use millrace_domain::{
@@ -145,19 +148,32 @@ impl Source {
         self.lives(conn, videos).await
     }
 
-    /// The states of everything behind `topic` that is being made: what progress is about.
-    pub(super) async fn moving(
+    /// The states of `named` and of what each of `makers` is making now, and which videos the latter are.
+    pub(super) async fn states(
         &self,
         conn: &mut PgConnection,
-        topic: Topic,
-    ) -> Result<HashMap<VideoId, Live>, sqlx::Error> {
-        match topic {
-            Topic::Video(id) => self.live(conn, &[id]).await,
-            Topic::User(user) => {
-                let videos = Video::processing_of(&mut *conn, user).await?;
-                self.lives(conn, videos).await
-            }
+        named: &[VideoId],
+        makers: &[UserId],
+    ) -> Result<(HashMap<VideoId, Live>, HashMap<UserId, Vec<VideoId>>), sqlx::Error> {
+        let mut videos = HashMap::new();
+        let mut made_by = HashMap::new();
+        for &maker in makers {
+            let made = Video::processing_of(&mut *conn, maker).await?;
+            made_by.insert(maker, made.iter().map(|video| video.id).collect());
+            videos.extend(made.into_iter().map(|video| (video.id, video)));
         }
+        let others: HashSet<VideoId> = named
+            .iter()
+            .copied()
+            .filter(|id| !videos.contains_key(id))
+            .collect();
+        if !others.is_empty() {
+            let others: Vec<VideoId> = others.into_iter().collect();
+            let others = Video::find_all(&mut *conn, &others).await?;
+            videos.extend(others.into_iter().map(|video| (video.id, video)));
+        }
+        let live = self.lives(conn, videos.into_values().collect()).await?;
+        Ok((live, made_by))
     }
 
     async fn lives(
@@ -165,6 +181,9 @@ impl Source {
         conn: &mut PgConnection,
         videos: Vec<Video>,
     ) -> Result<HashMap<VideoId, Live>, sqlx::Error> {
+        if videos.is_empty() {
+            return Ok(HashMap::new());
+        }
         let ids: Vec<VideoId> = videos.iter().map(|video| video.id).collect();
         let qualities = qualities_of(conn, &ids).await?;
         videos

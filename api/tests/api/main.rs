@@ -12,7 +12,15 @@ mod input;
 mod openapi;
 /// What others' things look like: nothing.
 mod ownership;
-/// The socket.
+/// Playlists and redirects.
+mod playback;
+/// What comes through the socket.
 mod relay;
+/// A client of the socket.
+mod socket;
+/// Who may open a socket, and how sockets end.
+mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// The built web application.
+mod web;

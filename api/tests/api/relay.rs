@@ -1,116 +1,19 @@
-//! The socket.
+//! What comes through the socket.
 
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
 use millrace_bus::{Event, Notifier};
 use millrace_domain::{
     ids::VideoId,
     videos::{Stage, Video, Visibility, topic_of_user, topic_of_video, video_changed},
 };
-use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _, error::Error as WsError},
-};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::stack::{Person, Stack};
-
-/// Longer than anything may take, shorter than a person would wait.
-const SOON: Duration = Duration::from_secs(10);
-
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-/// How a socket ended.
-type Closed = Option<u16>;
-
-impl Socket {
-    async fn open(stack: &Stack) -> Self {
-        let (socket, _) = connect_async(format!("ws://{}/api/ws", stack.address))
-            .await
-            .unwrap();
-        Self(socket)
-    }
-
-    async fn signed_in(stack: &Stack, person: &Person) -> Self {
-        let mut socket = Self::open(stack).await;
-        let ticket = ticket(stack, person).await;
-        socket.send(json!({"type": "auth", "ticket": ticket})).await;
-        assert_eq!(socket.next().await["type"], "auth_ok");
-        socket
-    }
-
-    async fn send(&mut self, frame: Value) {
-        self.0.send(Message::text(frame.to_string())).await.unwrap();
-    }
-
-    /// The next frame, or how the socket was closed.
-    async fn receive(&mut self) -> Result<Value, Closed> {
-        loop {
-            let message = timeout(SOON, self.0.next())
-                .await
-                .expect("a frame should have come");
-            match message {
-                Some(Ok(Message::Text(text))) => {
-                    return Ok(serde_json::from_str(text.as_str()).unwrap());
-                }
-                Some(Ok(Message::Close(frame))) => return Err(frame.map(|f| f.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(None),
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Value {
-        self.receive().await.expect("the socket should be open")
-    }
-
-    async fn closed(&mut self) -> Closed {
-        loop {
-            if let Err(closed) = self.receive().await {
-                return closed;
-            }
-        }
-    }
-
-    /// Subscribes and returns the snapshot.
-    async fn subscribe(&mut self, topic: &str) -> Value {
-        self.send(json!({"type": "subscribe", "topic": topic}))
-            .await;
-        let subscribed = self.next().await;
-        assert_eq!(
-            (
-                subscribed["type"].as_str(),
-                subscribed["recovered"].as_bool()
-            ),
-            (Some("subscribed"), Some(false))
-        );
-        let snapshot = self.next().await;
-        assert_eq!(
-            (snapshot["type"].as_str(), snapshot["topic"].as_str()),
-            (Some("snapshot"), Some(topic))
-        );
-        snapshot
-    }
-
-    /// The next numbered event; progress is passed over.
-    async fn event(&mut self) -> Value {
-        loop {
-            let frame = self.next().await;
-            if frame["type"] == "event" && frame.get("progress").is_none() {
-                return frame;
-            }
-        }
-    }
-}
-
-async fn ticket(stack: &Stack, person: &Person) -> String {
-    let (status, body) = stack.post_as(person, "/api/ws/tickets", json!({})).await;
-    assert_eq!(status, 201);
-    body["ticket"].as_str().unwrap().to_owned()
-}
+use crate::{
+    socket::Socket,
+    stack::{Person, Stack},
+};
 
 /// Changes a video's title with an event and, if there is a notifier, a hint.
 async fn rename(
@@ -462,128 +365,5 @@ async fn strangers_follow_what_they_may_see_until_it_is_hidden() {
         "{frame}"
     );
     assert_eq!(socket.next().await["type"], "unsubscribed");
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn sockets_need_a_ticket_that_is_fresh_and_unused() {
-    let stack = Stack::start().await;
-    let ann = stack.person("ann").await;
-    let mut socket = Socket::open(&stack).await;
-    socket
-        .send(json!({"type": "subscribe", "topic": topic_of_user(ann.id)}))
-        .await;
-    assert_eq!(socket.closed().await, Some(4001));
-
-    let used = ticket(&stack, &ann).await;
-    let mut first = Socket::open(&stack).await;
-    first.send(json!({"type": "auth", "ticket": used})).await;
-    assert_eq!(first.next().await["type"], "auth_ok");
-    let old = ticket(&stack, &ann).await;
-    sqlx::query("update ws_tickets set expires_at = now() - interval '1 second'")
-        .execute(&stack.db)
-        .await
-        .unwrap();
-    for ticket in [used, old, "x".to_owned()] {
-        let mut socket = Socket::open(&stack).await;
-        socket.send(json!({"type": "auth", "ticket": ticket})).await;
-        assert_eq!(socket.closed().await, Some(4001));
-    }
-    // Extending works, becoming somebody else does not.
-    let again = ticket(&stack, &ann).await;
-    first.send(json!({"type": "auth", "ticket": again})).await;
-    assert_eq!(first.next().await["type"], "auth_ok");
-    let bob = stack.person("bob").await;
-    let other = ticket(&stack, &bob).await;
-    first.send(json!({"type": "auth", "ticket": other})).await;
-    assert_eq!(first.closed().await, Some(1008));
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn a_socket_ends_with_its_session_or_its_token() {
-    let stack = Stack::start_with("[auth]\naccess_ttl = \"4s\"").await;
-    let ann = stack.person("ann").await;
-    let mut revoked = Socket::signed_in(&stack, &ann).await;
-    let logout = stack
-        .request(reqwest::Method::POST, "/api/auth/logout")
-        .header("cookie", &ann.cookie);
-    assert_eq!(logout.send().await.unwrap().status(), 204);
-    let started = std::time::Instant::now();
-    assert_eq!(revoked.closed().await, Some(4003));
-    assert!(started.elapsed() < Duration::from_secs(2));
-
-    let ann = stack.log_in("ann").await;
-    let mut expired = Socket::signed_in(&stack, &ann).await;
-    assert_eq!(expired.closed().await, Some(4001));
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn another_sites_page_cannot_open_a_socket() {
-    let stack = Stack::start().await;
-    let mut request = format!("ws://{}/api/ws", stack.address)
-        .into_client_request()
-        .unwrap();
-    request
-        .headers_mut()
-        .insert("origin", "https://evil.example".parse().unwrap());
-    match connect_async(request).await {
-        Err(WsError::Http(response)) => assert_eq!(response.status(), 403),
-        other => panic!("{other:?}"),
-    }
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn nonsense_is_answered_and_too_much_of_anything_ends_the_socket() {
-    let stack = Stack::start_with("[realtime]\nmax_topics = 2").await;
-    let ann = stack.person("ann").await;
-    let mut socket = Socket::signed_in(&stack, &ann).await;
-    for text in [
-        "",
-        "{",
-        "[]",
-        r#"{"type":"shout"}"#,
-        r#"{"type":"subscribe"}"#,
-    ] {
-        socket.0.send(Message::text(text)).await.unwrap();
-        assert_eq!(socket.next().await["code"], "malformed");
-    }
-    for _ in 0..2 {
-        let id = stack.video(&ann, Visibility::Public).await;
-        socket.subscribe(&topic_of_video(id)).await;
-    }
-    let id = stack.video(&ann, Visibility::Public).await;
-    socket
-        .send(json!({"type": "subscribe", "topic": topic_of_video(id)}))
-        .await;
-    assert_eq!(socket.next().await["code"], "too_many_topics");
-    for _ in 0..250 {
-        if socket
-            .0
-            .send(Message::text(r#"{"type":"ping"}"#))
-            .await
-            .is_err()
-        {
-            break;
-        }
-    }
-    assert_eq!(socket.closed().await, Some(1008));
-
-    let mut socket = Socket::signed_in(&stack, &ann).await;
-    let _ = socket.0.send(Message::text("x".repeat(70_000))).await;
-    assert!(!matches!(socket.closed().await, Some(1000)));
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn at_shutdown_sockets_are_told_that_we_go_away() {
-    let stack = Stack::start().await;
-    let ann = stack.person("ann").await;
-    let mut socket = Socket::signed_in(&stack, &ann).await;
-    socket.subscribe(&topic_of_user(ann.id)).await;
-    stack.begin_stop();
-    assert_eq!(socket.closed().await, Some(1012));
     stack.stop().await;
 }
