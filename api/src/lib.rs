@@ -27,6 +27,8 @@ mod router;
 mod security;
 /// The process.
 mod server;
+/// Bodies that nobody read.
+mod unread;
 /// Uploads over HTTP.
 mod uploads;
 /// How a user looks from outside.

@@ -24,8 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security, uploads,
-    videos, web,
+    app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security, unread,
+    uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -79,6 +79,7 @@ pub(crate) fn router(app: App, config: &Config) -> Router {
         None => all,
     };
     all.layer(from_fn_with_state(surroundings, surround))
+        .layer(from_fn(unread::read_rest))
 }
 
 async fn method_not_allowed() -> Problem {

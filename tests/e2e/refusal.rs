@@ -413,7 +413,7 @@ fn bodies() -> Vec<Vec<u8>> {
     for text in ["", "{", "[]", "null", "\"x\"", "{\"title\":\"\\ud800\"}"] {
         bodies.push(text.as_bytes().to_vec());
     }
-    bodies.push("[".repeat(4_000).into_bytes());
+    bodies.push("[".repeat(50_000).into_bytes());
     bodies.push(vec![0xff, 0xfe, 0x00]);
     bodies
 }

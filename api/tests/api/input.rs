@@ -2,6 +2,10 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpStream, tcp::OwnedReadHalf},
+};
 
 use crate::stack::{Stack, answer};
 
@@ -232,4 +236,47 @@ async fn every_answer_is_protected_and_the_process_tells_how_it_is() {
         "Millrace"
     );
     stack.stop().await;
+}
+
+/// A refusal that needs only the headers comes while the body is still under way; the connection must survive it, or
+/// the client sees a broken pipe instead of the answer.
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_body_leaves_the_connection_whole() {
+    let stack = Stack::start().await;
+    let url: reqwest::Url = stack.url("/").parse().unwrap();
+    let host = url.host_str().unwrap();
+    let port = url.port().unwrap();
+    let stream = TcpStream::connect((host, port)).await.unwrap();
+    let (reading, mut writing) = stream.into_split();
+    let mut reading = BufReader::new(reading);
+    for _ in 0..3 {
+        let head = format!(
+            "PATCH /api/videos/none HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\n\
+             content-length: 60000\r\n\r\n"
+        );
+        writing.write_all(head.as_bytes()).await.unwrap();
+        writing.write_all(&[b' '; 20_000]).await.unwrap();
+        let status = read_answer(&mut reading).await;
+        assert!(status.starts_with("HTTP/1.1 4"), "{status}");
+        writing.write_all(&[b' '; 40_000]).await.unwrap();
+    }
+    stack.stop().await;
+}
+
+/// Reads one answer to its end and returns its status line.
+async fn read_answer(reading: &mut BufReader<OwnedReadHalf>) -> String {
+    let (mut status, mut length) = (String::new(), 0);
+    reading.read_line(&mut status).await.unwrap();
+    loop {
+        let mut line = String::new();
+        reading.read_line(&mut line).await.unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    reading.read_exact(&mut vec![0; length]).await.unwrap();
+    status
 }
