@@ -97,11 +97,14 @@ impl Storage {
         } else {
             from_now(key, options.ttl)?
         };
+        // Objects are stored as public and immutable, because most are; a private one must not stay in caches.
+        let caching = (!options.shared).then(|| "private, no-store".to_owned());
         let signed = self
             .public
             .get_object()
             .bucket(&*self.bucket)
             .key(key)
+            .set_response_cache_control(caching)
             .presigned(config)
             .await
             .map_err(|e| classify(key, e))?;
