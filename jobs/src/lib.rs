@@ -11,6 +11,8 @@ mod job;
 pub mod kinds;
 /// A chunk or the audio: the encoder and the store side by side.
 mod part;
+/// The job graph of one generation.
+mod pipeline;
 /// What probe decided, as later jobs read it.
 mod plan;
 /// Progress of videos, gathered and written a few times a second.

@@ -134,7 +134,8 @@ impl<'a> Publisher<'a> {
         let (id, generation): (VideoId, i32) = (self.video.id, self.video.generation);
         format!(
             "hls/{id}/{generation}/{rendition}/c{}-{}/",
-            self.chunk, self.cx.run_no
+            self.chunk,
+            self.video.run_name(self.cx.run_no)
         )
     }
 }

@@ -144,6 +144,31 @@ pub async fn save_generation(
     Ok(())
 }
 
+/// Notes the jobs that chunks are encoded by in another round.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn reassign_chunks(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    chunks: &[Chunk],
+) -> Result<(), sqlx::Error> {
+    let numbers: Vec<i32> = chunks.iter().map(|c| c.chunk).collect();
+    let jobs: Vec<Uuid> = chunks.iter().map(|c| c.job).collect();
+    sqlx::query!(
+        "update video_chunks c set job_id = n.job from unnest($3::int[], $4::uuid[]) as n (chunk, job)
+          where c.video_id = $1 and c.generation = $2 and c.chunk = n.chunk",
+        video.0,
+        generation,
+        &numbers,
+        &jobs,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The chunks of a generation in order.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ mod state;
 
 pub use generation::{
     Chunk, Grid, NewGeneration, Quality, Rendition, chunks, qualities, qualities_of,
-    save_generation, set_measured,
+    reassign_chunks, save_generation, set_measured,
 };
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
@@ -27,7 +27,7 @@ pub use progress::{PartProgress, record_progress};
 pub use record::{Changes, NewVideo, Video, doom, forget_doomed};
 pub use search::{Filter, Page, Sort, list};
 pub use segment::{
-    NewSegment, Segment, Window, init_key, insert_segment, mark_playable, segments,
+    NewSegment, Segment, Stored, Window, init_key, insert_segment, mark_playable, segments,
     segments_of_chunk, window,
 };
 pub use state::{Stage, Status, Visibility};

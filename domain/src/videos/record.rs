@@ -24,6 +24,8 @@ pub struct Video {
     pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub generation: i32,
+    /// Counts the tries of this generation.
+    pub round: i16,
     pub original_key: String,
     pub original_etag: String,
     pub original_name: String,
@@ -83,8 +85,8 @@ macro_rules! select_video {
             r#"select v.id as "id: _", v.user_id as "user_id: _", u.username::text as "username!",
                       v.upload_id as "upload_id: _", v.title, v.description, v.visibility as "visibility: _",
                       v.status as "status: _", v.stage as "stage: _", v.processing_progress as progress,
-                      v.error_code, v.error_message, v.generation, v.original_key, v.original_etag, v.original_name,
-                      v.original_format, v.file_size, v.duration, v.width, v.height, v.fps_num, v.fps_den,
+                      v.error_code, v.error_message, v.generation, v.round, v.original_key, v.original_etag,
+                      v.original_name, v.original_format, v.file_size, v.duration, v.width, v.height, v.fps_num, v.fps_den,
                       v.frame_count, v.segment_frames, v.has_video, v.has_audio, v.probe, v.playable_at,
                       v.thumbnail_key, v.views, v.likes, v.published_at, v.created_at, v.updated_at
                  from videos v join users u on u.id = v.user_id "# + $tail
@@ -242,7 +244,7 @@ impl Video {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Ends a generation that cannot be finished; `false` if it had ended already.
+    /// Ends a round that cannot be finished; `false` if it had ended already.
     ///
     /// # Errors
     /// Those of the statement.
@@ -250,14 +252,16 @@ impl Video {
         db: impl PgExecutor<'_>,
         id: VideoId,
         generation: i32,
+        round: i16,
         code: &str,
         message: &str,
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
-            "update videos set status = 'failed', error_code = $3, error_message = $4
-              where id = $1 and generation = $2 and status = 'processing'",
+            "update videos set status = 'failed', error_code = $4, error_message = $5
+              where id = $1 and generation = $2 and round = $3 and status = 'processing'",
             id.0,
             generation,
+            round,
             code,
             message,
         )
@@ -309,19 +313,52 @@ impl Video {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Begins another generation of a failed video and returns its number; `None` if it has not failed.
+    /// Begins another round of a failed video: what is stored stays, and so does the percent. `None` if it has not
+    /// failed. Progress of open work is forgotten, because that work is lost, and because run numbers begin anew.
+    ///
+    /// # Errors
+    /// Those of the statements.
+    pub async fn resume(conn: &mut PgConnection, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
+        let resumed = sqlx::query!(
+            "update videos set status = 'processing', error_code = null, error_message = null, round = round + 1,
+                    stage = case when probe is null then 'queued' else 'encoding' end
+              where id = $1 and status = 'failed'",
+            id.0,
+        )
+        .execute(&mut *conn)
+        .await?;
+        if resumed.rows_affected() == 0 {
+            return Ok(None);
+        }
+        sqlx::query!("delete from video_progress where video_id = $1", id.0)
+            .execute(&mut *conn)
+            .await?;
+        Self::find(conn, id).await
+    }
+
+    /// Begins another generation of a failed video, which keeps nothing of the last, and returns its number; `None` if
+    /// it has not failed.
     ///
     /// # Errors
     /// Those of the statement.
     pub async fn restart(db: impl PgExecutor<'_>, id: VideoId) -> Result<Option<i32>, sqlx::Error> {
         sqlx::query_scalar!(
             "update videos set status = 'processing', stage = 'queued', processing_progress = 0, error_code = null,
-                    error_message = null, playable_at = null, generation = generation + 1
+                    error_message = null, playable_at = null, thumbnail_key = null, generation = generation + 1,
+                    round = 1
               where id = $1 and status = 'failed' returning generation",
             id.0,
         )
         .fetch_optional(db)
         .await
+    }
+
+    /// How a run of one of its jobs is called in the keys that it writes: no other run, of any round, has that name.
+    pub fn run_name(&self, run_no: i32) -> String {
+        match self.round {
+            1 => run_no.to_string(),
+            round => format!("{run_no}r{round}"),
+        }
     }
 
     /// Deletes the row and all that hangs on it, and dooms its objects: a job deletes what `doomed_objects` names.

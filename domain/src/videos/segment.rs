@@ -1,7 +1,7 @@
 //! Closed segments. A row is inserted after its object is stored, under the lease of the job that made it; so a
 //! playlist never names what is not there, and a second run knows where to resume.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::{PgConnection, PgExecutor};
 
@@ -183,6 +183,41 @@ pub async fn segments_of_chunk(
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|r| (r.rendition, r.done)).collect())
+}
+
+/// Which segments of a generation are in the store.
+#[derive(Debug, Clone, Default)]
+pub struct Stored(HashMap<String, HashSet<i32>>);
+
+impl Stored {
+    /// What the rows say.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn of(
+        db: impl PgExecutor<'_>,
+        video: VideoId,
+        generation: i32,
+    ) -> Result<Self, sqlx::Error> {
+        let rows = sqlx::query!(
+            "select rendition, n from segments where video_id = $1 and generation = $2",
+            video.0,
+            generation,
+        )
+        .fetch_all(db)
+        .await?;
+        let mut stored = Self::default();
+        for row in rows {
+            stored.0.entry(row.rendition).or_default().insert(row.n);
+        }
+        Ok(stored)
+    }
+
+    /// The rendition has all `count` segments from `first` on.
+    pub fn has(&self, rendition: &str, first: i32, count: i32) -> bool {
+        let stored = self.0.get(rendition);
+        (first..first + count).all(|n| stored.is_some_and(|stored| stored.contains(&n)))
+    }
 }
 
 /// What can be played of a generation that is being made.

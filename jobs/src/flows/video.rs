@@ -2,15 +2,16 @@
 
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{self, NewVideo, Status, Video},
+    videos::{self, NewVideo, Status, Stored, Video},
 };
 use millrace_queue::{EnqueueError, NewJob, Wake};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    kinds::{DeleteObjects, Probe, pipeline_job},
-    plan::group,
+    kinds::{DeleteObjects, Probe},
+    pipeline::{Pipeline, of_generation},
+    plan::{Decided, group},
 };
 
 /// Why a flow was refused.
@@ -46,7 +47,8 @@ pub async fn start_video(
     begin(conn, &video).await.map(Some)
 }
 
-/// Starts another generation of a video that failed; what the last one made is deleted by a job.
+/// Lets a video that failed go on from the failed step: what is stored stays, and the jobs of what is missing are
+/// enqueued. A plan that cannot be read any more (another version made it) begins another generation instead.
 ///
 /// # Errors
 /// [`FlowError::WrongState`] unless it failed.
@@ -59,17 +61,23 @@ pub async fn retry_video(
     if old.status != Status::Failed {
         return Err(FlowError::WrongState(old.status));
     }
-    // Somebody else may have restarted it between the look and this.
-    Video::restart(&mut *conn, id)
+    // Somebody else may go on with it between the look and this.
+    let moved_on = FlowError::WrongState(Status::Processing);
+    let Ok(decided) = old.probe.as_ref().map(|_| Decided::of(&old)).transpose() else {
+        return begin_anew(conn, &old).await?.ok_or(moved_on);
+    };
+    let video = Video::resume(conn, id).await?.ok_or(moved_on)?;
+    let Some(decided) = decided else {
+        return begin(conn, &video).await;
+    };
+    let stored = Stored::of(&mut *conn, id, video.generation).await?;
+    let pipeline = Pipeline::new(&video, &decided, &stored);
+    let chunks = pipeline.chunk_rows(&decided.plan);
+    videos::reassign_chunks(&mut *conn, id, video.generation, &chunks).await?;
+    let mut wake = millrace_queue::enqueue_all(conn, pipeline.into_jobs())
         .await?
-        .ok_or(FlowError::WrongState(Status::Processing))?;
-    let video = Video::find(&mut *conn, id)
-        .await?
-        .ok_or(FlowError::NotFound)?;
-    let prefixes = old.prefixes_of_generation();
-    videos::doom(&mut *conn, &prefixes).await?;
-    let mut wake = sweep(conn, owner, Some(group(id, old.generation)), prefixes).await?;
-    wake.merge(begin(conn, &video).await?);
+        .wake;
+    wake.merge(videos::video_changed(conn, id, owner).await?);
     Ok(wake)
 }
 
@@ -95,6 +103,7 @@ pub async fn cancel_video(
         &mut *conn,
         id,
         video.generation,
+        video.round,
         "cancelled",
         "Processing was cancelled.",
     )
@@ -131,12 +140,28 @@ pub async fn delete_video(
     Ok(wake)
 }
 
+/// Begins another generation; what the last one made is deleted by a job. `None` if the video has not failed.
+async fn begin_anew(conn: &mut PgConnection, old: &Video) -> Result<Option<Wake>, FlowError> {
+    let (id, owner) = (old.id, old.user_id);
+    if Video::restart(&mut *conn, id).await?.is_none() {
+        return Ok(None);
+    }
+    let video = Video::find(&mut *conn, id)
+        .await?
+        .ok_or(FlowError::NotFound)?;
+    let prefixes = old.prefixes_of_generation();
+    videos::doom(&mut *conn, &prefixes).await?;
+    let mut wake = sweep(conn, owner, Some(group(id, old.generation)), prefixes).await?;
+    wake.merge(begin(conn, &video).await?);
+    Ok(Some(wake))
+}
+
 async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError> {
     let probe = Probe {
         video: video.id,
         generation: video.generation,
     };
-    let job = pipeline_job(NewJob::new(&probe), video);
+    let job = of_generation(NewJob::new(&probe), video);
     let mut wake = millrace_queue::enqueue(conn, job).await?.wake;
     wake.merge(videos::video_changed(conn, video.id, video.user_id).await?);
     Ok(wake)

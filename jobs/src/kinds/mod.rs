@@ -18,5 +18,3 @@ crate::job::kinds! {
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
 }
-
-pub(crate) use probe::pipeline_job;

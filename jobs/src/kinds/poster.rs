@@ -37,7 +37,7 @@ impl Job for Poster {
             .poster(&spec, &cx.cancelled())
             .await
             .map_err(media_failure)?;
-        let key = format!("images/{}/{}/poster-{}.jpg", video.id, video.generation, cx.run_no);
+        let key = format!("images/{}/{}/poster-{}.jpg", video.id, video.generation, video.run_name(cx.run_no));
         cx.storage().put_file(&key, poster.path(), "image/jpeg").await?;
         cx.complete(cx.db(), async |tx| {
             Video::set_poster(&mut *tx, video.id, self.generation, &key).await?;

@@ -3,17 +3,12 @@
 use millrace_domain::{
     ids::VideoId,
     media::{AUDIO_BITRATE, Plan},
-    videos::{self, Chunk, Grid, NewGeneration, Rendition, Stage, Video},
+    videos::{self, Grid, NewGeneration, Rendition, Stage, Stored, Video},
 };
-use millrace_queue::{NewJob, Outcome};
+use millrace_queue::Outcome;
 use serde::{Deserialize, Serialize};
 
-use super::{EncodeAudio, EncodeChunk, Package, Poster, Publish, VideoFailed};
-use crate::{
-    Job, JobContext,
-    context::media_failure,
-    plan::{Decided, group},
-};
+use crate::{Job, JobContext, context::media_failure, pipeline::Pipeline, plan::Decided};
 
 /// Says what a file is, decides the grid, the ladder and the chunks, and enqueues the rest of the pipeline.
 /// Safe twice: everything that it decides is written in the transaction that completes it.
@@ -43,7 +38,7 @@ impl Job for Probe {
         let plan = Plan::new(&probe, slots);
         let decided = Decided { probe, plan };
         cx.complete(cx.db(), async |tx| {
-            let jobs = Pipeline::new(&video, &decided);
+            let jobs = Pipeline::new(&video, &decided, &Stored::default());
             videos::save_generation(tx, &self.rows(&decided, &jobs)?).await?;
             Video::advance(&mut *tx, self.video, self.generation, Stage::Encoding).await?;
             let mut wake = millrace_queue::enqueue_all(tx, jobs.into_jobs()).await?.wake;
@@ -102,81 +97,4 @@ impl Probe {
             chunks: jobs.chunk_rows(plan),
         })
     }
-}
-
-/// The job graph of one generation: {poster, audio, chunks} -> package -> publish.
-struct Pipeline {
-    poster: Option<NewJob>,
-    audio: Option<NewJob>,
-    chunks: Vec<NewJob>,
-    package: NewJob,
-    publish: NewJob,
-}
-
-impl Pipeline {
-    fn new(video: &Video, decided: &Decided) -> Self {
-        let (id, generation) = (video.id, video.generation);
-        let job = |job: NewJob| pipeline_job(job, video);
-        let poster = decided
-            .probe
-            .video
-            .is_some()
-            // Its failure costs a picture, not the video.
-            .then(|| NewJob::new(&Poster { video: id, generation }).owner(video.user_id.0).group(group(id, generation)));
-        let audio = decided.plan.audio.then(|| job(NewJob::new(&EncodeAudio { video: id, generation })));
-        let chunks: Vec<NewJob> = decided
-            .plan
-            .chunks
-            .iter()
-            .map(|c| {
-                let encode = EncodeChunk { video: id, generation, chunk: c.chunk };
-                // The first chunk is what people wait for; it goes before the later chunks of everybody.
-                let priority = if c.chunk == 0 { EncodeChunk::FIRST } else { EncodeChunk::PRIORITY };
-                job(NewJob::new(&encode)).priority(priority)
-            })
-            .collect();
-        let encoded: Vec<_> = chunks.iter().chain(&audio).map(NewJob::id).collect();
-        let package = job(NewJob::new(&Package { video: id, generation })).after(&encoded);
-        let mut publish = job(NewJob::new(&Publish { video: id, generation })).after(&[package.id()]);
-        if let Some(poster) = &poster {
-            publish = publish.after_any_outcome(&[poster.id()]);
-        }
-        Self { poster, audio, chunks, package, publish }
-    }
-
-    fn chunk_rows(&self, plan: &Plan) -> Vec<Chunk> {
-        plan.chunks
-            .iter()
-            .zip(&self.chunks)
-            .map(|(c, job)| Chunk {
-                chunk: c.chunk,
-                first_frame: c.first_frame,
-                frames: c.frames,
-                first_segment: c.first_segment,
-                segments: c.segments,
-                job: job.id().0,
-            })
-            .collect()
-    }
-
-    fn into_jobs(self) -> Vec<NewJob> {
-        self.chunks
-            .into_iter()
-            .chain(self.audio)
-            .chain(self.poster)
-            .chain([self.package, self.publish])
-            .collect()
-    }
-}
-
-/// What every job of a generation has in common: its owner, its group, and that its failure fails the video.
-pub(crate) fn pipeline_job(job: NewJob, video: &Video) -> NewJob {
-    let failed = VideoFailed {
-        video: video.id,
-        generation: video.generation,
-        failure: None,
-    };
-    job.owner(video.user_id.0)
-        .group(group(video.id, video.generation))
-        .on_failure(failed.job(video.user_id))
 }

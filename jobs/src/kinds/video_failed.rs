@@ -2,20 +2,23 @@
 
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{self, Video},
+    videos::{self, Status, Video},
 };
-use millrace_queue::{FailureNote, NewJob, Outcome, State, UniqueKey};
+use millrace_queue::{Done, Failure, FailureNote, NewJob, Outcome, State, UniqueKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{Job, JobContext, plan::group};
 
 /// Ends a video whose pipeline gave up. The engine inserts it in the transaction that ends the job that failed,
 /// whoever ended it; so a video never waits for a job that is gone.
-/// Safe twice: only a processing video of this generation can fail.
+/// Safe twice: only a processing video of this generation and round can fail.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct VideoFailed {
     pub video: VideoId,
     pub generation: i32,
+    /// The try that failed. What went on since is not this one's to fail.
+    #[serde(default = "first_round")]
+    pub round: i16,
     /// Filled in by the engine.
     #[serde(rename = "_failure", default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureNote>,
@@ -27,16 +30,20 @@ impl Job for VideoFailed {
     const MAX_ATTEMPTS: u16 = 20;
 
     async fn run(self, cx: &JobContext) -> Outcome {
+        let Some(video) = Video::find(cx.db(), self.video).await?.filter(|video| self.fails(video)) else {
+            return Ok(Done::Completed);
+        };
         let (code, message) = self.reason();
         cx.complete(cx.db(), async |tx| {
             // Siblings are of no use any more, and they must not keep cores busy.
             let mut wake = millrace_queue::cancel_group(tx, group(self.video, self.generation), "the video failed").await?.wake;
-            if Video::fail(&mut *tx, self.video, self.generation, &code, &message).await?
-                && let Some(video) = Video::find(&mut *tx, self.video).await?
-            {
-                wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            // Somebody cancelled the video, and may have begun another round, since it was read: then those jobs are
+            // not ours to cancel. The transaction is undone, and the next run reads again.
+            if !Video::fail(&mut *tx, self.video, self.generation, self.round, &code, &message).await? {
+                return Err(Failure::Retry("the video moved on meanwhile".into()));
             }
-            Ok::<_, sqlx::Error>(wake)
+            wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            Ok(wake)
         })
         .await
     }
@@ -45,12 +52,25 @@ impl Job for VideoFailed {
 /// Codes that the engine gives, whose texts are for developers.
 const OURS: [&str; 5] = ["attempts_spent", "panic", "timeout", "undecodable", "unknown_kind"];
 
+fn first_round() -> i16 {
+    1
+}
+
 impl VideoFailed {
-    /// The job itself: one per generation, since the first failure is the one that tells.
+    /// For the jobs that make `video` now.
+    pub(crate) fn of(video: &Video) -> Self {
+        Self { video: video.id, generation: video.generation, round: video.round, failure: None }
+    }
+
+    fn fails(&self, video: &Video) -> bool {
+        video.status == Status::Processing && (video.generation, video.round) == (self.generation, self.round)
+    }
+
+    /// The job itself: one per round, since the first failure is the one that tells.
     pub(crate) fn job(&self, owner: UserId) -> NewJob {
         NewJob::new(self)
             .owner(owner.0)
-            .unique(UniqueKey::until_done(format!("video_failed:{}:{}", self.video, self.generation)))
+            .unique(UniqueKey::until_done(format!("video_failed:{}:{}:{}", self.video, self.generation, self.round)))
     }
 
     /// A stable word and a sentence for the person. What the handler said for good is theirs to read; the text of
@@ -86,7 +106,7 @@ mod tests {
             job_id: millrace_queue::JobId::new(),
             kind: "probe".to_owned(),
         };
-        let failed = VideoFailed { video: VideoId::new(), generation: 1, failure: Some(note) };
+        let failed = VideoFailed { video: VideoId::new(), generation: 1, round: 1, failure: Some(note) };
         failed.reason()
     }
 

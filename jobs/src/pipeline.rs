@@ -1,0 +1,143 @@
+//! The job graph of one generation: {poster, audio, chunks} -> package -> publish. Whole after the probe, and without
+//! what is there already when a failed video goes on.
+
+use millrace_domain::{
+    ids::VideoId,
+    media::Plan,
+    videos::{Chunk, Stored, Video},
+};
+use millrace_queue::NewJob;
+
+use crate::{
+    Job,
+    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, VideoFailed},
+    plan::{Decided, group},
+};
+
+/// The jobs that make a generation.
+pub(crate) struct Pipeline {
+    poster: Option<NewJob>,
+    audio: Option<NewJob>,
+    /// Chunks by their numbers.
+    chunks: Vec<(i32, NewJob)>,
+    package: NewJob,
+    publish: NewJob,
+}
+
+impl Pipeline {
+    /// The jobs for what `decided` asks for and `stored` lacks.
+    pub(crate) fn new(video: &Video, decided: &Decided, stored: &Stored) -> Self {
+        let Decided { probe, plan } = decided;
+        let (id, generation) = (video.id, video.generation);
+        let job = |job: NewJob| of_generation(job, video);
+        let wants_poster = probe.video.is_some() && video.thumbnail_key.is_none();
+        // Its failure costs a picture, not the video.
+        let poster = wants_poster.then(|| {
+            NewJob::new(&Poster {
+                video: id,
+                generation,
+            })
+            .owner(video.user_id.0)
+            .group(group(id, generation))
+        });
+        let audio = (plan.audio && !stored.has("audio", 0, plan.grid.segment_count())).then(|| {
+            job(NewJob::new(&EncodeAudio {
+                video: id,
+                generation,
+            }))
+        });
+        let chunks: Vec<(i32, NewJob)> = plan
+            .chunks
+            .iter()
+            .filter(|c| {
+                let lacks = |name| !stored.has(name, c.first_segment, c.segments);
+                plan.ladder
+                    .iter()
+                    .any(|rung| lacks(rung.rendition.as_str()))
+            })
+            .map(|c| (c.chunk, job(chunk(id, generation, c.chunk))))
+            .collect();
+        let encoded: Vec<_> = chunks
+            .iter()
+            .map(|(_, job)| job)
+            .chain(&audio)
+            .map(NewJob::id)
+            .collect();
+        let package = job(NewJob::new(&Package {
+            video: id,
+            generation,
+        }))
+        .after(&encoded);
+        let mut publish = job(NewJob::new(&Publish {
+            video: id,
+            generation,
+        }))
+        .after(&[package.id()]);
+        if let Some(poster) = &poster {
+            publish = publish.after_any_outcome(&[poster.id()]);
+        }
+        Self {
+            poster,
+            audio,
+            chunks,
+            package,
+            publish,
+        }
+    }
+
+    /// The rows of the chunks that it encodes.
+    pub(crate) fn chunk_rows(&self, plan: &Plan) -> Vec<Chunk> {
+        let job_of = |chunk| {
+            self.chunks
+                .iter()
+                .find(|(c, _)| *c == chunk)
+                .map(|(_, job)| job.id().0)
+        };
+        plan.chunks
+            .iter()
+            .filter_map(|c| {
+                Some(Chunk {
+                    chunk: c.chunk,
+                    first_frame: c.first_frame,
+                    frames: c.frames,
+                    first_segment: c.first_segment,
+                    segments: c.segments,
+                    job: job_of(c.chunk)?,
+                })
+            })
+            .collect()
+    }
+
+    /// All of them, to be enqueued at once.
+    pub(crate) fn into_jobs(self) -> Vec<NewJob> {
+        self.chunks
+            .into_iter()
+            .map(|(_, job)| job)
+            .chain(self.audio)
+            .chain(self.poster)
+            .chain([self.package, self.publish])
+            .collect()
+    }
+}
+
+fn chunk(video: VideoId, generation: i32, chunk: i32) -> NewJob {
+    // The first chunk is what people wait for; it goes before the later chunks of everybody.
+    let priority = if chunk == 0 {
+        EncodeChunk::FIRST
+    } else {
+        EncodeChunk::PRIORITY
+    };
+    NewJob::new(&EncodeChunk {
+        video,
+        generation,
+        chunk,
+    })
+    .priority(priority)
+}
+
+/// What every job of a generation has in common: its owner, its group, and that its failure fails the video.
+pub(crate) fn of_generation(job: NewJob, video: &Video) -> NewJob {
+    job.owner(video.user_id.0)
+        .group(group(video.id, video.generation))
+        .on_failure(VideoFailed::of(video).job(video.user_id))
+}
