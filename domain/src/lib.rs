@@ -10,6 +10,8 @@ pub mod media;
 mod migrate;
 /// Objects in S3.
 pub mod storage;
+/// What nothing needs any more.
+pub mod sweeps;
 /// Files on their way in.
 pub mod uploads;
 /// Videos, their renditions, chunks, segments and live view.

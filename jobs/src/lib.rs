@@ -9,6 +9,8 @@ pub mod flows;
 mod job;
 /// The kinds.
 pub mod kinds;
+/// Objects that no row names.
+pub mod orphans;
 /// A chunk or the audio: the encoder and the store side by side.
 mod part;
 /// The job graph of one generation.

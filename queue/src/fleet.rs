@@ -1,5 +1,7 @@
 //! What all workers together are doing.
 
+use std::collections::HashSet;
+
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -28,4 +30,20 @@ pub async fn group_is_live(db: impl PgExecutor<'_>, group: Uuid) -> Result<bool,
         .bind(group)
         .fetch_one(db)
         .await
+}
+
+/// Those of `groups` of which any job is still to run or running.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn live_groups(
+    db: impl PgExecutor<'_>,
+    groups: &[Uuid],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let live: Vec<Uuid> =
+        sqlx::query_scalar("select distinct group_id from queue.job where group_id = any($1)")
+            .bind(groups)
+            .fetch_all(db)
+            .await?;
+    Ok(live.into_iter().collect())
 }

@@ -72,7 +72,7 @@ pub use drain::Drained;
 pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use find::{JobRow, find};
-pub use fleet::{group_is_live, live_slots};
+pub use fleet::{group_is_live, live_groups, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
 pub use kind::Kind;

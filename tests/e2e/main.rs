@@ -21,3 +21,5 @@ mod realtime;
 mod refusal;
 /// Workers that lack something at start.
 mod startup;
+/// Objects that no row names.
+mod sweep;

@@ -2,6 +2,8 @@
 
 /// Clips that ffmpeg draws, made once.
 mod clip;
+/// The command line, run to its end.
+mod command;
 /// A database per test, copied from a template.
 mod database;
 /// Videos without the API, for tests of workers alone.

@@ -216,7 +216,7 @@ impl Stack {
         Ok(worker)
     }
 
-    fn variables(&self, settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self, settings: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut all = self.settings.clone();
         for (key, value) in settings {
             all.set(key, *value);

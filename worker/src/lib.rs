@@ -2,6 +2,8 @@
 
 /// What must be there before work can begin.
 mod dependencies;
+/// How much garbage the store holds.
+mod gauges;
 /// Health and metrics on a port of their own.
 mod health;
 /// Where sources and open segments lie.
@@ -60,6 +62,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         .with_context(|| format!("cannot use {} as media.work_dir", work_dir.path().display()))?;
     let health = health::Health::bind(config.worker.health_listen, dependencies).await?;
     let health = tokio::spawn(health.run(helpers.clone()));
+    let gauges = tokio::spawn(gauges::keep(pool.clone(), helpers.clone()));
     let engine = Engine::start(
         engine_options(config, pool.clone(), direct, notifier),
         kinds::registry(),
@@ -70,6 +73,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     let drained = engine.run(shutdown).await;
     helpers.cancel();
     health.await.context("the health server panicked")?;
+    gauges.await.context("the gauges panicked")?;
     pool.close().await;
     anyhow::ensure!(
         !drained.broken,

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use aws_sdk_s3::{
-    primitives::ByteStream,
-    types::{Delete, ObjectIdentifier},
-};
+use aws_sdk_s3::primitives::ByteStream;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Storage, StorageError, classify};
@@ -146,30 +143,8 @@ impl Storage {
             if keys.is_empty() {
                 return Ok(gone);
             }
+            self.delete_keys(&keys).await?;
             gone += keys.len();
-            let objects = keys
-                .into_iter()
-                .map(|key| ObjectIdentifier::builder().key(key).build())
-                .collect::<Result<Vec<_>, _>>()
-                .and_then(|o| Delete::builder().set_objects(Some(o)).quiet(true).build())
-                .map_err(|e| StorageError::Unavailable {
-                    key: prefix.to_owned(),
-                    source: Box::new(e),
-                })?;
-            let answer = self
-                .client
-                .delete_objects()
-                .bucket(&*self.bucket)
-                .delete(objects)
-                .send()
-                .await
-                .map_err(|e| classify(prefix, e))?;
-            if let Some(error) = answer.errors().first() {
-                return Err(StorageError::Refused {
-                    key: error.key().unwrap_or(prefix).to_owned(),
-                    code: error.code().unwrap_or_default().to_owned(),
-                });
-            }
         }
     }
 }

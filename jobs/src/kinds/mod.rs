@@ -17,4 +17,6 @@ crate::job::kinds! {
     video_failed::VideoFailed,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
+    /// Deletes objects that no row names.
+    sweep_orphans::SweepOrphans,
 }

@@ -15,6 +15,8 @@ mod jobs;
 mod parts;
 /// Stop on Ctrl-C and SIGTERM.
 mod stop;
+/// `sweep`: what nothing needs any more.
+mod sweep;
 /// `up`: everything in one process.
 mod up;
 /// `watch`: a video's progress in the terminal.
@@ -71,6 +73,9 @@ enum Command {
     /// Manage accounts with rights.
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Delete what nothing needs any more.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
 }
 
 /// Runs what the command line says.
@@ -89,6 +94,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
                 Command::Watch(watch) => watch::run(&config, watch).await,
                 Command::Jobs(jobs) => jobs::run(&config, jobs).await,
                 Command::Admin(admin) => admin::run(&config, admin).await,
+                Command::Sweep(sweep) => sweep::run(&config, sweep).await,
                 Command::Up { .. } | Command::Check => Ok(()),
             }
         }
