@@ -1,7 +1,7 @@
 //! A worker process: all loops of the engine around apalis's workers, from start to drained.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -30,6 +30,7 @@ use crate::{
     progress::ProgressBoard,
     rescue::rescue_until,
     slots::Slots,
+    tick::Ticker,
     ticket::Tickets,
     wake::{CANCEL, WORK},
 };
@@ -37,7 +38,7 @@ use crate::{
 /// How a worker works.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// For handlers and progress. The loops of the engine have connections of their own (about six).
+    /// For handlers and progress. The loops of the engine have connections of their own (about seven).
     pub pool: PgPool,
     /// How to make those, and to LISTEN: a direct connection, not one through a transaction pooler.
     pub listen_options: PgConnectOptions,
@@ -51,6 +52,8 @@ pub struct EngineOptions {
     pub poll: Duration,
     /// How often it looks for the jobs of dead workers.
     pub rescue: Duration,
+    /// How often it looks over the schedules when none is due.
+    pub schedules: Duration,
     /// How long running jobs may go on after a shutdown was asked for. Then they are told to stop, and released.
     pub drain_timeout: Duration,
     /// How long finished jobs stay in the history.
@@ -78,6 +81,7 @@ impl EngineOptions {
             heartbeat: Duration::from_secs(10),
             poll: Duration::from_secs(1),
             rescue: Duration::from_secs(3),
+            schedules: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(30),
             keep_days: 14,
             worker_name: "worker".to_owned(),
@@ -125,6 +129,12 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             .bind(Json(policy.backoff))
             .execute(&options.pool)
             .await?;
+        }
+        if !registry.schedules().is_empty() {
+            let mut conn = options.pool.acquire().await?;
+            for schedule in registry.schedules() {
+                schedule.register(&mut conn).await?;
+            }
         }
         let slots: usize = options.queues.iter().map(|q| q.1).sum();
         let queues: HashMap<&str, usize> = options
@@ -212,6 +222,14 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             options.keep_days,
             draining.clone(),
         ));
+        let ticker = Ticker {
+            link: Link::new(listen, "tick"),
+            every: options.schedules,
+            slots: slots.clone(),
+            notifier: options.notifier.clone(),
+            refused: HashSet::new(),
+        };
+        tasks.spawn(ticker.run(draining.clone()));
         {
             let (board, pool, notifier, done) = (
                 board.clone(),

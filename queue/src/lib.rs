@@ -54,14 +54,20 @@ mod registry;
 mod rescue;
 /// One run, as its handler sees it.
 mod run;
+/// Jobs that come round by the clock.
+mod schedule;
 /// The free places of each queue.
 mod slots;
 /// The states of a job.
 mod state;
 /// Cancel, retry, discard.
 mod steer;
+/// Fires schedules.
+mod tick;
 /// The claims this process holds.
 mod ticket;
+/// Cron patterns in time zones.
+mod timetable;
 /// Unique keys.
 mod unique;
 /// What to tell others after a commit.
@@ -83,6 +89,7 @@ pub use progress::Progress;
 pub use registry::Registry;
 pub use rescue::{Rescued, rescue};
 pub use run::{LeaseError, Run};
+pub use schedule::{CatchUp, Schedule};
 pub use state::State;
 pub use steer::{
     CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,

@@ -34,6 +34,10 @@ pub async fn maintain(conn: &mut PgConnection, keep_days: i32) -> Result<(), sql
     )
     .execute(&mut *conn)
     .await?;
+    // A clock that is set back further than this fires again.
+    sqlx::query("delete from queue.schedule_tick where fired_at < now() - interval '90 days'")
+        .execute(&mut *conn)
+        .await?;
     // Long enough for an operator to see that a worker has vanished.
     sqlx::query("delete from queue.worker where heartbeat_at < now() - interval '1 hour'")
         .execute(&mut *conn)

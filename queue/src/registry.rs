@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::{Backoff, Failure, Kind, Outcome, Run, job::millis};
+use crate::{Backoff, Failure, Kind, Outcome, Run, Schedule, job::millis};
 
 type Handler<C> = Arc<dyn Fn(Value, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
@@ -13,6 +13,7 @@ type Handler<C> = Arc<dyn Fn(Value, Arc<Run>, C) -> BoxFuture<'static, Outcome> 
 pub struct Registry<C> {
     handlers: HashMap<&'static str, Handler<C>>,
     policies: Vec<Policy>,
+    schedules: Vec<Schedule>,
 }
 
 /// What the database should know about a kind.
@@ -39,6 +40,7 @@ impl<C> Default for Registry<C> {
         Self {
             handlers: HashMap::new(),
             policies: Vec::new(),
+            schedules: Vec::new(),
         }
     }
 }
@@ -89,6 +91,18 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         self
     }
 
+    /// Adds a schedule, which any worker fires once this one has started.
+    ///
+    /// # Panics
+    /// When there is one of this name already.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        let taken = self.schedules.iter().any(|s| s.name == schedule.name);
+        assert!(!taken, "two schedules are called {}", schedule.name);
+        self.schedules.push(schedule);
+        self
+    }
+
     pub(crate) fn dispatch(
         &self,
         args: Value,
@@ -111,6 +125,10 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         let mut names: Vec<String> = self.handlers.keys().map(|&name| name.to_owned()).collect();
         names.sort_unstable();
         names
+    }
+
+    pub(crate) fn schedules(&self) -> &[Schedule] {
+        &self.schedules
     }
 
     pub(crate) fn policies(&self) -> &[Policy] {

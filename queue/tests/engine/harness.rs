@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use millrace_bus::Notifier;
 use millrace_queue::{
     Backoff, Drained, Engine, EngineOptions, FailureNote, JobId, JobRow, Kind, NewJob, Outcome,
-    Registry, Run, State, enqueue, find,
+    Registry, Run, Schedule, State, enqueue, find,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{
@@ -188,6 +188,7 @@ impl Db {
         options.heartbeat = Duration::from_millis(500);
         options.poll = Duration::from_millis(200);
         options.rescue = Duration::from_millis(200);
+        options.schedules = Duration::from_millis(200);
         options.drain_timeout = Duration::from_secs(8);
         options
     }
@@ -205,12 +206,15 @@ impl Db {
         change(&mut options);
         let handler = bench.handler.clone();
         let mourned = bench.mourned.clone();
-        let registry = Registry::new()
+        let mut registry = Registry::new()
             .register::<Step>(move |step, run, ()| handler(step, run))
             .register::<Mourn>(move |mourn, _run, ()| {
                 mourned.send(mourn).expect("the test listens");
                 Box::pin(async { Ok(millrace_queue::Done::Completed) })
             });
+        for schedule in &bench.schedules {
+            registry = registry.schedule(schedule.clone());
+        }
         let notifier = options.notifier.clone();
         let engine = Engine::start(options, registry, ())
             .await
@@ -302,6 +306,7 @@ type StepHandler = Arc<dyn Fn(Step, Arc<Run>) -> BoxFuture<'static, Outcome> + S
 pub(crate) struct Bench {
     handler: StepHandler,
     mourned: mpsc::UnboundedSender<Mourn>,
+    pub(crate) schedules: Vec<Schedule>,
     pub(crate) mourners: mpsc::UnboundedReceiver<Mourn>,
 }
 
@@ -314,6 +319,7 @@ impl Bench {
         Self {
             handler: Arc::new(move |step, run| Box::pin(handler(step, run))),
             mourned,
+            schedules: Vec::new(),
             mourners,
         }
     }

@@ -14,5 +14,7 @@ mod lease;
 mod lifecycle;
 /// How runs end.
 mod outcome;
+/// Jobs that come round by the clock.
+mod schedule;
 /// Finding work: order, wake-ups, concurrency.
 mod work;
