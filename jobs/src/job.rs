@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use millrace_queue::{Backoff, Outcome};
+use millrace_queue::{Backoff, Outcome, Schedule};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::JobContext;
@@ -30,6 +30,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// attempts span about 7 minutes.
     const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), 2.0, Duration::from_secs(60));
 
+    /// When it comes round by itself. The table of schedules has the last word: an operator may change it there.
+    fn schedule() -> Option<Schedule> {
+        None
+    }
+
     /// Does the work. It may run twice: say above the struct why that is safe.
     fn run(self, cx: &JobContext) -> impl Future<Output = Outcome> + Send;
 }
@@ -51,15 +56,17 @@ macro_rules! kinds {
             const BACKOFF: millrace_queue::Backoff = <Self as $crate::Job>::BACKOFF;
         })+
 
-        /// Every kind with its handler.
+        /// Every kind with its handler and its schedule.
         pub fn registry() -> millrace_queue::Registry<$crate::Services> {
-            millrace_queue::Registry::new()
+            let registry = millrace_queue::Registry::new()
                 $(.register::<$name>(|job, run, services: $crate::Services| {
                     Box::pin(async move {
                         let cx = $crate::JobContext::new(services, run);
                         $crate::Job::run(job, &cx).await
                     })
-                }))+
+                }))+;
+            let schedules = [$(<$name as $crate::Job>::schedule()),+];
+            schedules.into_iter().flatten().fold(registry, millrace_queue::Registry::schedule)
         }
     };
 }

@@ -37,7 +37,9 @@ pub async fn step(db: &PgPool, storage: &Storage, sweep: &mut Sweep) -> Result<b
         return Ok(true);
     };
     // A root is gone through when `after` is the next one's name.
-    let at = Place::ROOTS.iter().rposition(|root| after.as_str() >= *root);
+    let at = Place::ROOTS
+        .iter()
+        .rposition(|root| after.as_str() >= *root);
     let root = Place::ROOTS[at.unwrap_or(0)];
     let page = storage.list_after(root, &after).await?;
     if let Some(last) = page.objects.last() {

@@ -10,7 +10,10 @@ use millrace_domain::{
     uploads::{NewUpload, Upload},
     videos::{self, NewSegment, Video},
 };
-use millrace_jobs::{kinds::SweepOrphans, orphans};
+use millrace_jobs::{
+    kinds::{SweepExpired, SweepOrphans},
+    orphans,
+};
 use millrace_queue::{JobId, NewJob, State};
 use millrace_tests::{Film, Stack, until};
 use serde_json::Value;
@@ -261,4 +264,52 @@ async fn everything(stack: &Stack) -> Result<BTreeSet<String>> {
             _ => return Ok(all),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_past_their_time_go() -> Result<()> {
+    let stack = Stack::with().light().start().await?;
+    for sql in [
+        "insert into users (id, username, email, password) values (gen_random_uuid(), 'somebody', 'some@body', '')",
+        "insert into sessions (id, user_id, expires_at, revoked_at)
+         select gen_random_uuid(), id, now() + e * interval '1 day', now() + r * interval '1 day'
+           from users, (values (-8, null), (-1, null), (20, -8), (20, -1), (20, null)) as t (e, r)",
+        "insert into throttles (key, tokens, updated_at) values ('old', 1, now() - interval '8 days'), ('new', 1, now())",
+        "insert into ws_tickets (hash, user_id, session_id, expires_at, session_until)
+         select decode(n::text, 'hex'), gen_random_uuid(), gen_random_uuid(), now() - (n - 10) * interval '2 hours', now()
+           from generate_series(10, 11) n",
+        "insert into cache_data (key, value, expires_at) values ('old', '1', now()), ('new', '1', now() + interval '1 hour')",
+        "insert into video_progress (video_id, generation, part, run_no, n, done) values (gen_random_uuid(), 1, 'audio', 1, 1, 1)",
+        "insert into bus.event (topic, seq, data, created_at)
+         values ('video:1', 1, '{}', now() - interval '25 hours'), ('video:1', 2, '{}', now())",
+    ] {
+        sqlx::query(sql).execute(&stack.db).await?;
+    }
+    let _worker = stack.worker("sweeper").await?;
+    let job = NewJob::new(&SweepExpired {});
+    let enqueued = millrace_queue::enqueue(&mut *stack.db.acquire().await?, job).await?;
+    enqueued.wake.fire(&stack.notifier);
+    ended(&stack, enqueued.id).await?;
+    let left: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+        "select (select count(*) from sessions), (select count(*) from throttles where key = 'new'),
+                (select count(*) from ws_tickets), (select count(*) from cache_data where key in ('new', 'old')),
+                (select count(*) from video_progress), (select count(*) from bus.event where topic = 'video:1')",
+    )
+    .fetch_one(&stack.db)
+    .await?;
+    assert_eq!(left, (3, 1, 1, 1, 0, 1));
+    // The worker that started has brought the schedules.
+    let schedules: Vec<String> =
+        sqlx::query_scalar("select name from queue.schedule where next_at > now() order by 1")
+            .fetch_all(&stack.db)
+            .await?;
+    assert!(
+        schedules.contains(&"sweep_expired".to_owned()),
+        "{schedules:?}"
+    );
+    assert!(
+        schedules.contains(&"sweep_orphans".to_owned()),
+        "{schedules:?}"
+    );
+    stack.end().await
 }

@@ -19,4 +19,6 @@ crate::job::kinds! {
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
     sweep_orphans::SweepOrphans,
+    /// Deletes rows past their time.
+    sweep_expired::SweepExpired,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millrace_domain::sweeps::Sweep;
-use millrace_queue::{Done, Failure, Outcome, Wake};
+use millrace_queue::{Done, Failure, Outcome, Schedule, Wake};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -33,6 +33,12 @@ impl Job for SweepOrphans {
     const QUEUE: &'static str = "default";
     /// After everything that somebody waits for.
     const PRIORITY: i16 = 50;
+
+    fn schedule() -> Option<Schedule> {
+        // Once a day, when most of Asia sleeps.
+        let daily = Self { dry_run: false, older_than_s: a_day() };
+        Some(Schedule::new(Self::KIND, "0 40 3 * * *", &daily).zone("Asia/Taipei"))
+    }
 
     async fn run(self, cx: &JobContext) -> Outcome {
         let older_than = Duration::from_secs(self.older_than_s);

@@ -1,0 +1,75 @@
+//! Rows past their time. Each statement is bounded, so that a table that nobody swept for a year is not locked for long.
+
+use sqlx::PgPool;
+
+/// Rows of one statement.
+const BATCH: i64 = 5_000;
+
+/// How many rows of each table went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Expired {
+    pub sessions: u64,
+    pub throttles: u64,
+    pub tickets: u64,
+    pub cached: u64,
+    pub sweeps: u64,
+    pub progress: u64,
+}
+
+/// Runs a statement, whose `$1` is its limit, until it finds less than that.
+macro_rules! delete_all {
+    ($db:expr, $statement:literal) => {{
+        let mut gone = 0;
+        loop {
+            let batch = sqlx::query!($statement, BATCH).execute($db).await?;
+            gone += batch.rows_affected();
+            if batch.rows_affected() < BATCH.unsigned_abs() {
+                break gone;
+            }
+        }
+    }};
+}
+
+/// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
+/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps of last quarter, and
+/// the progress of videos that are not being made.
+///
+/// # Errors
+/// Those of the statements; what was deleted by then stays deleted.
+pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
+    Ok(Expired {
+        sessions: delete_all!(
+            db,
+            "delete from sessions where id = any(array(
+                select id from sessions
+                 where least(expires_at, coalesce(revoked_at, expires_at)) < now() - interval '7 days' limit $1))"
+        ),
+        throttles: delete_all!(
+            db,
+            "delete from throttles where key = any(array(
+                select key from throttles where updated_at < now() - interval '7 days' limit $1))"
+        ),
+        tickets: delete_all!(
+            db,
+            "delete from ws_tickets where hash = any(array(
+                select hash from ws_tickets where expires_at < now() - interval '1 hour' limit $1))"
+        ),
+        cached: delete_all!(
+            db,
+            "delete from cache_data where key = any(array(
+                select key from cache_data where expires_at < now() limit $1))"
+        ),
+        sweeps: delete_all!(
+            db,
+            "delete from storage_sweeps where id = any(array(
+                select id from storage_sweeps where started_at < now() - interval '90 days' limit $1))"
+        ),
+        progress: delete_all!(
+            db,
+            "delete from video_progress where ctid = any(array(
+                select p.ctid from video_progress p
+                 where not exists (select from videos v where v.id = p.video_id and v.generation = p.generation
+                                      and v.status = 'processing') limit $1))"
+        ),
+    })
+}
