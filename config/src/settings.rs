@@ -144,6 +144,10 @@ pub struct Media {
     pub user: String,
     pub threads: u32,
     pub preset: String,
+    pub require_sandbox: bool,
+    pub limit_factor: f64,
+    pub memory_limit: u64,
+    pub max_gigapixels: f64,
 }
 
 /// `[worker]`

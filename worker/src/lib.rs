@@ -14,7 +14,9 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use millrace_bus::Notifier;
 use millrace_config::Config;
-use millrace_domain::media::{FfmpegOptions, FfmpegTranscoder, MediaUser, Transcoder};
+use millrace_domain::media::{
+    FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder,
+};
 use millrace_jobs::{ServiceOptions, Services, database_options, kinds};
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -38,7 +40,9 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         database_options(config).context("database.url is not an address")?;
     let pool = pool(config, pool_options);
     let work_dir = WorkDir::claim(&config.media.work_dir);
-    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder(config, work_dir.path())?);
+    let transcoder = transcoder(config, work_dir.path())?;
+    say_protections(&transcoder).await;
+    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder);
     let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
     if !dependencies
         .await_all(config.worker.wait_for_dependencies, &shutdown)
@@ -149,8 +153,40 @@ fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<Ffm
         user,
         threads: media.threads,
         preset: media.preset.clone(),
+        limits: LimitOptions {
+            factor: media.limit_factor,
+            memory: media.memory_limit,
+            pixels: media.max_gigapixels * 1e9,
+        },
+        require_sandbox: media.require_sandbox,
         work_dir: work_dir.join("encodes"),
     })?)
+}
+
+/// What protects this machine from what people upload, and what does not, as `media` says.
+///
+/// # Errors
+/// The media user or the working directory is missing, or the sandbox is required and does not work.
+pub async fn protections(config: &Config) -> anyhow::Result<Vec<Protection>> {
+    let work_dir = WorkDir::claim(&config.media.work_dir);
+    Ok(transcoder(config, work_dir.path())?.protections().await?)
+}
+
+/// One line at the start. What is wrong altogether is said by the check of ffmpeg that follows.
+async fn say_protections(transcoder: &FfmpegTranscoder) {
+    let Ok(all) = transcoder.protections().await else {
+        return;
+    };
+    let said: Vec<String> = all
+        .iter()
+        .map(|p| format!("{}: {}", p.name, p.text))
+        .collect();
+    let said = said.join("; ");
+    if all.iter().all(|p| p.active) {
+        tracing::info!("ffmpeg is sandboxed. {said}");
+    } else {
+        tracing::warn!("ffmpeg is not wholly sandboxed. {said}");
+    }
 }
 
 /// How long the parts of a start-up check may take.

@@ -27,7 +27,7 @@ mod transcoder;
 
 pub use encode::{AudioSpec, ChunkSpec, ClosedSegment, Poster, PosterSpec, Progress, ProgressFn};
 pub use error::{Class, MediaError};
-pub use ffmpeg::{FfmpegOptions, FfmpegTranscoder, MediaUser};
+pub use ffmpeg::{FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection};
 pub use grid::{Fps, Grid, TIMESTAMP_BASE_SECONDS};
 pub use ladder::{AUDIO_BITRATE, Rendition, Rung, ladder};
 pub use plan::{ChunkPlan, Plan, chunks};

@@ -1,7 +1,7 @@
 //! Bad files: a code, a sentence, and nothing left behind.
 
 use millrace_domain::media::{
-    ChunkSpec, Class, FfmpegOptions, FfmpegTranscoder, MediaUser, Transcoder,
+    ChunkSpec, Class, FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Transcoder,
 };
 
 use crate::stage::{Stage, slice, spec};
@@ -136,6 +136,8 @@ async fn check_says_what_is_missing() {
         user,
         threads: 1,
         preset: "veryfast".into(),
+        limits: LimitOptions::default(),
+        require_sandbox: false,
         work_dir: stage.dir.path().join("work"),
     };
     let nobody = Some(MediaUser {

@@ -11,7 +11,7 @@ use std::{
 
 use millrace_domain::media::{
     AudioSpec, ChunkPlan, ChunkSpec, ClosedSegment, FfmpegOptions, FfmpegTranscoder, Grid,
-    MediaError, MediaUser, Plan, Probe, Progress, Rendition, Rung, Transcoder,
+    LimitOptions, MediaError, MediaUser, Plan, Probe, Progress, Rendition, Rung, Transcoder,
     mp4::{Fragment, Init},
 };
 use tempfile::TempDir;
@@ -54,6 +54,8 @@ impl Stage {
             }),
             threads: 2,
             preset: preset.into(),
+            limits: LimitOptions::default(),
+            require_sandbox: false,
             work_dir: dir.path().join("work"),
         })
         .expect("a transcoder");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use millrace_config::Config;
-use millrace_domain::storage::Storage;
+use millrace_domain::{media::Protection, storage::Storage};
 use millrace_local::postgres::Binaries;
 use sqlx::PgConnection;
 use tokio::process::Command;
@@ -28,6 +28,18 @@ pub(super) async fn run(data_dir: &Path) -> anyhow::Result<()> {
     };
     report("ffmpeg", ffmpeg(&config).await);
     report("ffprobe", version(&config.media.ffprobe).await);
+    // What is missing here is a weakness, not a failure, unless the configuration asks for it.
+    match within(millrace_worker::protections(&config)).await {
+        Ok(all) => {
+            for Protection { name, active, text } in all {
+                println!(
+                    "{}  sandbox, {name}: {text}",
+                    if active { "ok  " } else { "warn" }
+                );
+            }
+        }
+        Err(error) => report("sandbox", Err(error)),
+    }
     report("web application", web(&config));
     if config.database.url.is_empty() {
         println!(
@@ -51,7 +63,7 @@ pub(super) async fn run(data_dir: &Path) -> anyhow::Result<()> {
     }
 }
 
-async fn within(check: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<String> {
+async fn within<T>(check: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     timeout(WITHIN, check)
         .await
         .map_err(|_| anyhow!("no answer within {} s", WITHIN.as_secs()))?

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job, Tick},
+    ffmpeg::{FfmpegTranscoder, Job, Tick, Work},
     grid::{Grid, TIMESTAMP_BASE_SECONDS},
     ladder::{AUDIO_BITRATE, Rendition},
 };
@@ -135,9 +135,17 @@ pub(crate) async fn encode_audio(
     };
     let expected =
         Duration::from_secs_f64(cut.first_sample as f64 / SAMPLE_RATE as f64 / SLOWEST_SPEED);
+    let work = Work {
+        seconds: spec.grid.duration(),
+        outputs: 1,
+        // A segment of sound is far below what every run may write.
+        ..Work::default()
+    };
     let job = Job {
         args,
         cwd: &cwd,
+        source: &spec.source,
+        work,
         expected,
     };
     announcer

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job, Tick},
+    ffmpeg::{FfmpegTranscoder, Job, Tick, Work},
     grid::{Grid, TIMESTAMP_BASE_SECONDS},
     ladder::Rung,
+    probe::VideoTrack,
 };
 
 /// Pixels a second that even a busy core manages at the preset in use; only the stall watchdog relies on it.
@@ -81,11 +82,32 @@ pub(crate) async fn encode_chunk(
     let job = Job {
         args,
         cwd: &cwd,
+        source: &spec.source,
+        work: work(spec, video, frames, pixels),
         expected: Duration::from_secs_f64(per_segment),
     };
     announcer
         .follow(transcoder.encode(job, &report, cancel), cancel)
         .await
+}
+
+/// What `frames` frames in rungs of together `pixels` cost. A source with few key frames is decoded from far before the
+/// slice; a twentieth of all that is before it allows for that, since it is decoded only.
+fn work(spec: &ChunkSpec, video: &VideoTrack, frames: i64, pixels: i64) -> Work {
+    let picture = i64::from(video.width) * i64::from(video.height);
+    let seconds = spec.grid.seconds(frames);
+    let before = spec.grid.seconds(spec.chunk.first_frame);
+    let rates = spec.ladder.iter().map(|rung| rung.max_bitrate);
+    let bytes = f64::from(rates.max().unwrap_or(0)) / 8.0 * spec.grid.segment_seconds();
+    Work {
+        seconds: seconds + before / 20.0,
+        decoded: picture as f64 * video.fps * (seconds + before / 20.0),
+        encoded: pixels as f64 * frames as f64,
+        picture,
+        outputs: spec.ladder.len(),
+        // The rate is capped over a buffer, not over a segment.
+        file: bytes as u64 * 8,
+    }
 }
 
 /// x264 as every rung uses it: closed GOPs of a fixed number of frames, no extra key frames, capped quality.

@@ -10,11 +10,13 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job},
+    ffmpeg::{FfmpegTranscoder, Job, Work},
 };
 
 /// Pixels; enough for a page, little enough for a list.
 const MAX_WIDTH: i32 = 1280;
+/// How much is decoded for it at most: ten seconds, and what comes before from the last key frame on.
+const POSTER_SECONDS: f64 = 300.0;
 
 /// See [`crate::media::Transcoder::poster`].
 pub(crate) async fn poster(
@@ -55,9 +57,20 @@ pub(crate) async fn poster(
         );
         args.extend(["-q:v", "3", "-map_metadata", "-1", "-f", "image2"].map(OsString::from));
         args.push(path.clone().into());
+        let picture = i64::from(video.width) * i64::from(video.height);
+        let seconds = video.end.min(POSTER_SECONDS);
+        let work = Work {
+            seconds,
+            decoded: picture as f64 * video.fps * seconds,
+            picture,
+            outputs: 1,
+            ..Work::default()
+        };
         let job = Job {
             args,
             cwd: dir.path(),
+            source: &spec.source,
+            work,
             expected: Duration::ZERO,
         };
         transcoder.encode(job, &|_| {}, cancel).await?;

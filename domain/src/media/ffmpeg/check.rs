@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    limits::Limits,
     process::Run,
     transcoder::{FfmpegTranscoder, PATIENCE},
 };
@@ -25,9 +26,11 @@ impl FfmpegTranscoder {
             program: &self.options.ffmpeg,
             args,
             cwd: dir.path(),
+            source: None,
+            limits: Limits::PROBE,
             patience: PATIENCE,
         };
-        let ended = self.launcher.capture(run, cancel).await?;
+        let ended = self.capture(run, cancel).await?;
         if ended.status.success() {
             return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
         }
@@ -78,9 +81,11 @@ impl FfmpegTranscoder {
             program: &self.options.ffprobe,
             args,
             cwd: dir.path(),
+            source: None,
+            limits: Limits::PROBE,
             patience: PATIENCE,
         };
-        let ended = self.launcher.capture(run, &cancel).await?;
+        let ended = self.capture(run, &cancel).await?;
         if !ended.status.success() {
             let program = self.options.ffprobe.display();
             return Err(

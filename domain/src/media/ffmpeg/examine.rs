@@ -8,8 +8,9 @@ use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    failure::failure,
+    failure::{failure, too_expensive},
     guards::{before_input, file_url},
+    limits::{Limits, Work},
     process::{Ended, Run},
     progress::Tick,
     transcoder::{FfmpegTranscoder, Job, PATIENCE},
@@ -41,20 +42,21 @@ impl FfmpegTranscoder {
         let mut args: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
         args.extend(before_input(true));
         args.extend(["-show_format", "-show_streams", "-of", "json"].map(OsString::from));
-        args.push(file_url(
-            &std::path::absolute(source).unwrap_or_else(|_| source.to_owned()),
-        ));
+        let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+        args.push(file_url(&source));
         let run = Run {
             program: &self.options.ffprobe,
             args,
             cwd: dir.path(),
+            source: Some(&source),
+            limits: Limits::PROBE,
             patience: PATIENCE,
         };
         let Ended {
             status,
             stdout,
             stderr,
-        } = self.launcher.capture(run, cancel).await?;
+        } = self.capture(run, cancel).await?;
         if !status.success() {
             if status.signal().is_some() || matches!(status.code(), Some(126 | 127)) {
                 return Err(failure(status, &stderr));
@@ -73,12 +75,25 @@ impl FfmpegTranscoder {
         if stderr.contains("max pixel") {
             return Err(refusal(&stderr));
         }
-        let probe = Probe::from_json(&stdout)?;
-        if probe.duration > 0.0 {
-            return Ok(probe);
+        let mut probe = Probe::from_json(&stdout)?;
+        if probe.duration <= 0.0 {
+            let seconds = self.measure(&source, dir.path(), cancel).await?;
+            probe = probe.with_measured_duration(seconds)?;
         }
-        let seconds = self.measure(source, dir.path(), cancel).await?;
-        probe.with_measured_duration(seconds)
+        self.affordable(&probe)?;
+        Ok(probe)
+    }
+
+    /// Refuses what unfolds beyond measure, before anything is decoded.
+    fn affordable(&self, probe: &Probe) -> Result<(), MediaError> {
+        let Some(video) = &probe.video else {
+            return Ok(());
+        };
+        let pixels = f64::from(video.width) * f64::from(video.height) * video.fps * video.end;
+        if pixels > self.options.limits.pixels {
+            return Err(too_expensive(&format!("{pixels:.1e} pixels")));
+        }
+        Ok(())
     }
 
     /// The length of a file that does not state it: reads all packets, decodes none.
@@ -101,10 +116,18 @@ impl FfmpegTranscoder {
                 *last = tick.out_time;
             }
         };
+        let bytes = std::fs::metadata(source).map_or(0, |file| file.len());
+        let work = Work {
+            // A slow disk reads 20 MB a second; so many bytes count as a second of media.
+            seconds: bytes as f64 / 4e6,
+            ..Work::default()
+        };
         self.encode(
             Job {
                 args,
                 cwd,
+                source,
+                work,
                 expected: PATIENCE,
             },
             &report,

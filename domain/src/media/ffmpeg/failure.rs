@@ -14,12 +14,16 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
         "Cannot allocate memory",
         "Disk quota exceeded",
         "File too large",
+        "Resource temporarily unavailable",
+        "malloc of size",
     ]) {
         MediaError::new(Class::Resource, "The machine ran out of memory or disk.")
     } else if let Some(signal) = status.signal() {
         match Signal::try_from(signal) {
-            // Not by us, so by the kernel, for memory or time.
-            Ok(Signal::SIGKILL | Signal::SIGXCPU | Signal::SIGXFSZ) => {
+            Ok(Signal::SIGXFSZ) => too_expensive("file size"),
+            Ok(Signal::SIGXCPU) => too_expensive("CPU time"),
+            // Not by us, and not for its CPU time, so by the kernel for want of memory.
+            Ok(Signal::SIGKILL) => {
                 MediaError::new(Class::Resource, "The encoder was stopped by a limit.")
             }
             Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
@@ -30,7 +34,7 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
     } else if has(&["Permission denied"]) {
         MediaError::configuration("The encoder may not read or write its files.")
     } else if matches!(status.code(), Some(126 | 127)) {
-        // From `setpriv` and `nice`.
+        // From the wrappers.
         MediaError::configuration("The encoder cannot be started.")
     } else if has(&[
         "Unknown encoder",
@@ -54,6 +58,16 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
         MediaError::transient("The encoder failed.")
     };
     error.with_detail(format!("{status}: {}", stderr.trim()))
+}
+
+/// The limits are many times what an honest file needs, so the file is at fault.
+pub(super) fn too_expensive(limit: &str) -> MediaError {
+    MediaError::input(
+        "too_expensive",
+        "This video takes more work than is allowed for one file: it is too long, its picture is too large, or it was \
+         made to be so.",
+    )
+    .with_detail(limit)
 }
 
 pub(super) fn stalled() -> MediaError {
@@ -80,6 +94,7 @@ mod tests {
         assert_eq!(class(11, ""), Class::Crash);
         assert_eq!(class(9, ""), Class::Resource);
         assert_eq!(class(15, ""), Class::Transient);
+        assert_eq!(class(25, ""), Class::Input("too_expensive"));
         assert_eq!(
             class(
                 1 << 8,

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     ffi::OsString,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -20,10 +21,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    failure::{cannot_start, stalled},
+    failure::{cannot_start, stalled, too_expensive},
+    limits::Limits,
     progress::{Parser, Tick},
+    sandbox::Sandbox,
     spawner::Spawner,
-    work_dir::MediaUser,
 };
 use crate::media::error::MediaError;
 
@@ -32,11 +34,12 @@ const STDERR_TAIL: usize = 4096;
 /// ffprobe's answer about an honest file is a few kilobytes.
 const STDOUT_LIMIT: u64 = 4 << 20;
 
-/// How processes are started: what wraps them and who they are.
+/// The kernel's count of the last moments of a process lags behind.
+const CPU_SLACK: Duration = Duration::from_millis(200);
+
+/// How processes are started and followed.
 pub(super) struct Launcher {
     pub(super) spawner: Spawner,
-    pub(super) user: Option<MediaUser>,
-    pub(super) nice: i32,
     /// The search path; nothing else of our environment, which holds secrets, is passed on.
     pub(super) path: Option<OsString>,
 }
@@ -45,7 +48,11 @@ pub(super) struct Launcher {
 pub(super) struct Run<'a> {
     pub(super) program: &'a Path,
     pub(super) args: Vec<OsString>,
+    /// Its private directory.
     pub(super) cwd: &'a Path,
+    /// The one file that it reads.
+    pub(super) source: Option<&'a Path>,
+    pub(super) limits: Limits,
     /// Kill it when this long nothing comes out.
     pub(super) patience: Duration,
 }
@@ -62,12 +69,13 @@ impl Launcher {
     /// Runs to the end, taking standard output as progress.
     pub(super) async fn follow(
         &self,
+        sandbox: &Sandbox,
         run: Run<'_>,
         report: &(dyn Fn(Tick) + Send + Sync),
         cancel: &CancellationToken,
     ) -> Result<Ended, MediaError> {
         let patience = run.patience;
-        let mut group = self.spawn(run).await?;
+        let mut group = self.spawn(sandbox, run).await?;
         let stdout = group.child.stdout.take().map(BufReader::new);
         let stderr = group.child.stderr.take();
         let mut lines = stdout.map(AsyncBufReadExt::lines);
@@ -105,11 +113,12 @@ impl Launcher {
     /// Runs to the end and keeps standard output.
     pub(super) async fn capture(
         &self,
+        sandbox: &Sandbox,
         run: Run<'_>,
         cancel: &CancellationToken,
     ) -> Result<Ended, MediaError> {
         let patience = run.patience;
-        let mut group = self.spawn(run).await?;
+        let mut group = self.spawn(sandbox, run).await?;
         let stdout = group.child.stdout.take();
         let stderr = group.child.stderr.take();
         let work = async {
@@ -128,9 +137,12 @@ impl Launcher {
         group.end(work, cancel).await
     }
 
-    async fn spawn(&self, run: Run<'_>) -> Result<Group, MediaError> {
-        let mut command = self.command(run.program);
+    async fn spawn(&self, sandbox: &Sandbox, run: Run<'_>) -> Result<Group, MediaError> {
+        let mut words = sandbox.words(&run).into_iter();
+        let first = PathBuf::from(words.next().unwrap_or_default());
+        let mut command = Command::new(&first);
         command
+            .args(words)
             .args(&run.args)
             .env_clear()
             .env("LC_ALL", "C")
@@ -144,44 +156,14 @@ impl Launcher {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        let first = PathBuf::from(command.as_std().get_program());
         let spawned = self.spawner.spawn(command).await;
         let child = spawned.map_err(|error| cannot_start(&first, &error))?;
         let id = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .map(Pid::from_raw);
-        Ok(Group { child, id })
-    }
-
-    /// The program inside its wrappers: `setpriv` where there is one, then `nice`. Limits on memory, time and file sizes
-    /// belong here, too, as a further wrapper.
-    fn command(&self, program: &Path) -> Command {
-        let mut words: Vec<OsString> = Vec::new();
-        if cfg!(target_os = "linux") {
-            words.extend(["setpriv", "--no-new-privs", "--pdeathsig", "KILL"].map(OsString::from));
-            if let Some(MediaUser { uid, gid }) = self.user {
-                words.extend(
-                    [
-                        format!("--reuid={uid}"),
-                        format!("--regid={gid}"),
-                        "--clear-groups".into(),
-                    ]
-                    .map(OsString::from),
-                );
-            }
-            words.push("--".into());
-        }
-        words.extend([
-            "nice".into(),
-            "-n".into(),
-            self.nice.to_string().into(),
-            PathBuf::from(program).into_os_string(),
-        ]);
-        let mut words = words.into_iter();
-        let mut command = Command::new(words.next().unwrap_or_default());
-        command.args(words);
-        command
+        let limits = run.limits;
+        Ok(Group { child, id, limits })
     }
 }
 
@@ -189,10 +171,12 @@ impl Launcher {
 struct Group {
     child: Child,
     id: Option<Pid>,
+    limits: Limits,
 }
 
 impl Group {
-    /// Waits for `work` and then for the process; kills the group when cancelled or when `work` fails.
+    /// Waits for `work` and then for the process; kills the group when cancelled, when `work` fails, and when its time
+    /// is up.
     async fn end(
         &mut self,
         work: impl Future<Output = Result<(Vec<u8>, String), MediaError>>,
@@ -202,10 +186,12 @@ impl Group {
             biased;
             () = cancel.cancelled() => Err(MediaError::cancelled()),
             outcome = work => outcome,
+            () = tokio::time::sleep(self.limits.wall) => Err(too_expensive("wall clock")),
         };
         if outcome.is_err() {
             self.kill();
         }
+        let used = self.id.and_then(cpu_used);
         let status = self.child.wait().await;
         // Reaped: the id may be another's from now on.
         self.id = None;
@@ -213,6 +199,11 @@ impl Group {
         let status = status.map_err(|error| {
             MediaError::transient("The encoder was lost.").with_detail(error.to_string())
         })?;
+        // The kernel kills for want of memory in the same way: what it used tells them apart.
+        let killed = status.signal() == Some(Signal::SIGKILL as i32);
+        if killed && used.is_some_and(|used| used + CPU_SLACK >= self.limits.cpu) {
+            return Err(too_expensive("CPU time"));
+        }
         Ok(Ended {
             status,
             stdout,
@@ -234,6 +225,17 @@ impl Drop for Group {
     }
 }
 
+/// CPU time of a process that has not been reaped, dead or alive. Linux only; elsewhere nothing limits it either.
+fn cpu_used(id: Pid) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name, which may hold anything, ends at the last parenthesis; user and system time are fields 14 and 15, in
+    // ticks that are hundredths of a second for every program that asks.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.map(|field| field.parse().unwrap_or(0)).sum();
+    Some(Duration::from_millis(ticks * 10))
+}
+
 /// The end of a stream of text, however long it is.
 async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
     let mut kept: VecDeque<u8> = VecDeque::with_capacity(STDERR_TAIL);
@@ -251,18 +253,26 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::ffmpeg::{sandbox::Isolation, work_dir::MediaUser};
 
     fn launcher() -> Launcher {
+        let spawner = Spawner::start().unwrap();
+        let path = std::env::var_os("PATH");
+        Launcher { spawner, path }
+    }
+
+    fn sandbox() -> Sandbox {
         let user = nix::unistd::geteuid().is_root().then_some(MediaUser {
             uid: 65534,
             gid: 65534,
         });
-        let spawner = Spawner::start().unwrap();
-        Launcher {
-            spawner,
+        Sandbox {
+            isolation: Isolation::Nothing,
+            limits: true,
             user,
-            nice: 10,
-            path: std::env::var_os("PATH"),
+            programs: Vec::new(),
+            cores: 2,
+            refused: String::new(),
         }
     }
 
@@ -272,6 +282,8 @@ mod tests {
             program: Path::new("sh"),
             args,
             cwd: Path::new("/"),
+            source: None,
+            limits: Limits::PROBE,
             patience,
         }
     }
@@ -283,7 +295,10 @@ mod tests {
         let script = "echo frame=1; echo progress=continue; sleep 600 & sleep 600";
         let run = shell(script, Duration::from_millis(300));
         let begun = Instant::now();
-        let error = launcher.follow(run, &|_| {}, &cancel).await.unwrap_err();
+        let error = launcher
+            .follow(&sandbox(), run, &|_| {}, &cancel)
+            .await
+            .unwrap_err();
         assert_eq!(error, stalled());
         assert!(begun.elapsed() >= Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(30));
@@ -297,7 +312,10 @@ mod tests {
         let last = std::sync::Mutex::new(0);
         let report = |tick: Tick| *last.lock().unwrap() = tick.frame;
         let run = shell(script, Duration::from_secs(60));
-        let ended = launcher.follow(run, &report, &cancel).await.unwrap();
+        let ended = launcher
+            .follow(&sandbox(), run, &report, &cancel)
+            .await
+            .unwrap();
         assert_eq!(*last.lock().unwrap(), 7);
         assert_eq!(ended.status.code(), Some(3));
         assert_eq!(ended.stderr.len(), STDERR_TAIL);
@@ -308,7 +326,7 @@ mod tests {
     async fn our_environment_is_not_passed_on() {
         let run = shell("env", Duration::from_secs(60));
         let ended = launcher()
-            .capture(run, &CancellationToken::new())
+            .capture(&sandbox(), run, &CancellationToken::new())
             .await
             .unwrap();
         let names = String::from_utf8(ended.stdout).unwrap();

@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     failure::failure,
     guards::{before_input, file_url},
-    process::{Launcher, Run},
+    limits::{LimitOptions, Limits, Work},
+    process::{Ended, Launcher, Run},
     progress::Tick,
+    sandbox::Sandbox,
     spawner::Spawner,
     work_dir::{MediaUser, WorkDir},
 };
@@ -27,8 +29,6 @@ use crate::media::{
 
 /// The watchdog waits at least this long, and five times what a segment should take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// An encoder yields to the database and the API on the same machine.
-const NICE: i32 = 10;
 
 /// How to run ffmpeg.
 #[derive(Debug, Clone)]
@@ -43,6 +43,10 @@ pub struct FfmpegOptions {
     pub threads: u32,
     /// x264's preset.
     pub preset: String,
+    /// What one run may use.
+    pub limits: LimitOptions,
+    /// Refuse to work where ffmpeg would have a network or see files of others.
+    pub require_sandbox: bool,
     /// Where private working directories are made. The media user must be able to pass through.
     pub work_dir: PathBuf,
 }
@@ -51,6 +55,7 @@ pub struct FfmpegOptions {
 pub struct FfmpegTranscoder {
     pub(super) options: FfmpegOptions,
     pub(super) launcher: Launcher,
+    pub(super) sandbox: OnceCell<Sandbox>,
     filters: OnceCell<String>,
 }
 
@@ -58,6 +63,10 @@ pub struct FfmpegTranscoder {
 pub(crate) struct Job<'a> {
     pub(crate) args: Vec<OsString>,
     pub(crate) cwd: &'a Path,
+    /// The file that it reads: of all that is outside `cwd`, it can see no other.
+    pub(crate) source: &'a Path,
+    /// What it has to do, from which its limits follow.
+    pub(crate) work: Work,
     /// How long the first or the next sign of life should take at the very most.
     pub(crate) expected: Duration,
 }
@@ -78,13 +87,12 @@ impl FfmpegTranscoder {
         })?;
         let launcher = Launcher {
             spawner,
-            user: options.user,
-            nice: NICE,
             path: std::env::var_os("PATH"),
         };
         Ok(Self {
             options,
             launcher,
+            sandbox: OnceCell::new(),
             filters: OnceCell::new(),
         })
     }
@@ -122,6 +130,16 @@ impl FfmpegTranscoder {
             .all(|filter| filters.contains(filter)))
     }
 
+    /// Runs to the end and keeps what it says.
+    pub(super) async fn capture(
+        &self,
+        run: Run<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, MediaError> {
+        let sandbox = self.sandbox().await?;
+        self.launcher.capture(sandbox, run, cancel).await
+    }
+
     /// Runs ffmpeg to the end; an unhappy end is an error, classified.
     pub(crate) async fn encode(
         &self,
@@ -150,14 +168,21 @@ impl FfmpegTranscoder {
             .map(OsString::from)
             .chain(job.args)
             .collect();
-        let patience = PATIENCE.max(job.expected * 5);
+        let sandbox = self.sandbox().await?;
+        let threads = match self.options.threads {
+            0 => u32::try_from(sandbox.cores).unwrap_or(u32::MAX),
+            threads => threads,
+        };
+        let source = std::path::absolute(job.source).unwrap_or_else(|_| job.source.to_owned());
         let run = Run {
             program: &self.options.ffmpeg,
             args,
             cwd: job.cwd,
-            patience,
+            source: Some(&source),
+            limits: Limits::of(&job.work, threads, &self.options.limits),
+            patience: PATIENCE.max(job.expected * 5),
         };
-        let ended = self.launcher.follow(run, report, cancel).await?;
+        let ended = self.launcher.follow(sandbox, run, report, cancel).await?;
         if ended.status.success() {
             Ok(())
         } else {
