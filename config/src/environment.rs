@@ -16,13 +16,15 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// Keys that are strings whatever they look like: a secret of digits must keep its leading zeros.
-const TEXT: [&str; 6] = [
+const TEXT: [&str; 8] = [
     "url",
     "direct_url",
     "access_key",
     "secret_key",
     "signing_key",
     "previous_signing_key",
+    "key_pair_id",
+    "private_key",
 ];
 
 /// Gathers `vars` into a nested dictionary.

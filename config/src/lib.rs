@@ -166,6 +166,60 @@ mod tests {
     }
 
     #[test]
+    fn a_cdn_must_be_reachable_by_what_we_give_viewers() {
+        let key = [
+            ("MILLRACE__SERVER__PUBLIC_URL", "https://app.example.org"),
+            ("MILLRACE__DELIVERY__CDN_URL", "https://media.example.org"),
+            ("MILLRACE__DELIVERY__KEY_PAIR_ID", "0042"),
+            ("MILLRACE__DELIVERY__PRIVATE_KEY", "a key"),
+            ("MILLRACE__DELIVERY__COOKIE_DOMAIN", "example.org"),
+        ];
+        assert_eq!(load(&key).unwrap().delivery.key_pair_id, "0042");
+        let with = |name: &str, value: &str| {
+            let mut vars = key.to_vec();
+            let name = format!("MILLRACE__{name}");
+            vars.retain(|(known, _)| *known != name);
+            vars.push((&name, value));
+            load(&vars).map(drop).map_err(|error| error.to_string())
+        };
+        for (name, value, refused) in [
+            ("DELIVERY__COOKIE_DOMAIN", "", "delivery.cookie_domain"),
+            ("DELIVERY__COOKIE_DOMAIN", "org", "delivery.cookie_domain"),
+            (
+                "DELIVERY__COOKIE_DOMAIN",
+                "le.org",
+                "delivery.cookie_domain",
+            ),
+            (
+                "DELIVERY__CDN_URL",
+                "https://d1.cloudfront.net",
+                "delivery.cookie_domain",
+            ),
+            (
+                "DELIVERY__CDN_URL",
+                "http://media.example.org",
+                "delivery.cdn_url",
+            ),
+            (
+                "DELIVERY__CDN_URL",
+                "https://media.example.org/?x",
+                "delivery.cdn_url",
+            ),
+            ("DELIVERY__CDN_URL", "media.example.org", "delivery.cdn_url"),
+            ("DELIVERY__CDN_URL", "", "delivery.cdn_url"),
+            ("DELIVERY__PRIVATE_KEY", "", "delivery.private_key"),
+            ("DELIVERY__KEY_PAIR_ID", "", "delivery.private_key"),
+            ("DELIVERY__KEY_PAIR_ID", "a;b", "delivery.key_pair_id"),
+            ("DELIVERY__COOKIE_TTL", "1m", "delivery.cookie_ttl"),
+        ] {
+            let error = with(name, value).expect_err(name);
+            assert!(error.starts_with(refused), "{name}={value}: {error}");
+        }
+        with("DELIVERY__COOKIE_DOMAIN", "example.org").unwrap();
+        with("DELIVERY__CDN_URL", "https://media.example.org/bucket/").unwrap();
+    }
+
+    #[test]
     fn a_secret_comes_from_a_file_and_is_not_printed() {
         let file = std::env::temp_dir().join(format!("millrace-secret-{}", std::process::id()));
         std::fs::write(&file, "correct horse battery staple, long enough\n").unwrap();

@@ -18,6 +18,7 @@ pub struct Config {
     pub auth: Auth,
     pub uploads: Uploads,
     pub playback: Playback,
+    pub delivery: Delivery,
     pub realtime: Realtime,
     pub media: Media,
     pub worker: Worker,
@@ -125,6 +126,18 @@ pub struct Playback {
     pub private_ttl: Duration,
 }
 
+/// `[delivery]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    pub cdn_url: String,
+    pub key_pair_id: String,
+    pub private_key: Secret,
+    pub cookie_domain: String,
+    #[serde(with = "humantime_serde")]
+    pub cookie_ttl: Duration,
+}
+
 /// `[realtime]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -226,6 +239,31 @@ impl<'de> Deserialize<'de> for Queues {
     }
 }
 
+impl Delivery {
+    /// The address of the CDN, if there is one.
+    ///
+    /// # Errors
+    /// An address that no key can be appended to.
+    pub fn cdn(&self) -> Result<Option<Url>, ConfigError> {
+        if self.cdn_url.is_empty() {
+            return Ok(None);
+        }
+        let plain = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host_str().is_some()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        };
+        match self.cdn_url.parse::<Url>().ok().filter(plain) {
+            Some(url) => Ok(Some(url)),
+            None => Err(ConfigError::Invalid {
+                key: "delivery.cdn_url",
+                problem: "must be an http or https address without a query".to_owned(),
+            }),
+        }
+    }
+}
+
 impl Config {
     /// What types cannot say.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
@@ -267,6 +305,73 @@ impl Config {
         }
         if !matches!(self.server.public_url.scheme(), "http" | "https") {
             return refuse("server.public_url", "must be an http or https address");
+        }
+        self.validate_delivery()
+    }
+
+    /// Whether viewers can get at what the CDN has.
+    fn validate_delivery(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem: &str| {
+            Err(ConfigError::Invalid {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        let delivery = &self.delivery;
+        let signs = !delivery.key_pair_id.is_empty();
+        if signs == delivery.private_key.is_empty() {
+            return refuse(
+                "delivery.private_key",
+                "must be set together with delivery.key_pair_id",
+            );
+        }
+        let Some(cdn) = delivery.cdn()? else {
+            return if signs {
+                refuse("delivery.cdn_url", "must be set for delivery.key_pair_id")
+            } else {
+                Ok(())
+            };
+        };
+        if self.server.public_url.scheme() == "https" && cdn.scheme() != "https" {
+            return refuse(
+                "delivery.cdn_url",
+                "must be https, as server.public_url is: browsers mix nothing else into its pages",
+            );
+        }
+        if !signs {
+            return Ok(());
+        }
+        if !delivery
+            .key_pair_id
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric())
+        {
+            return refuse("delivery.key_pair_id", "must be letters and digits");
+        }
+        if delivery.cookie_ttl < Duration::from_secs(600) {
+            return refuse("delivery.cookie_ttl", "must be at least 10m");
+        }
+        let domain = delivery.cookie_domain.as_str();
+        let (here, there) = (self.server.public_url.host_str(), cdn.host_str());
+        let within = |host: Option<&str>| {
+            host.is_some_and(|host| {
+                host == domain
+                    || host
+                        .strip_suffix(domain)
+                        .is_some_and(|rest| rest.ends_with('.') && domain.contains('.'))
+            })
+        };
+        let reached = if domain.is_empty() {
+            here == there
+        } else {
+            within(here) && within(there)
+        };
+        if !reached {
+            return refuse(
+                "delivery.cookie_domain",
+                "must be a domain that the hosts of server.public_url and delivery.cdn_url are both in (empty if they \
+                 are the same): browsers send a cookie nowhere else",
+            );
         }
         Ok(())
     }

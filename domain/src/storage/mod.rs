@@ -1,6 +1,8 @@
 //! Objects in S3, or in anything that speaks its protocol: one client for servers, one whose presigned URLs
 //! browsers can reach. Production and local mode differ by endpoint only.
 
+/// A CDN in front of the bucket.
+mod cdn;
 /// Lists by pages, and deletion of many.
 mod listing;
 /// Uploads in parts.
@@ -21,6 +23,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
+pub use cdn::{Cdn, CdnError, CdnKey, CdnOptions, Pass};
 pub use listing::{ListPage, ListedObject};
 pub use multipart::{CompletedPart, ReceivedPart};
 pub use object::ObjectHead;

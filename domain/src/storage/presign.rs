@@ -22,6 +22,21 @@ pub struct GetOptions {
     pub shared: bool,
 }
 
+impl GetOptions {
+    fn config(self, key: &str) -> Result<PresigningConfig, StorageError> {
+        if self.shared {
+            last_hour(self.ttl).map_err(|e| unsignable(key, e))
+        } else {
+            from_now(key, self.ttl)
+        }
+    }
+
+    /// Objects are stored as public and immutable, because most are; a private one must not stay in caches.
+    fn caching(self) -> Option<String> {
+        (!self.shared).then(|| "private, no-store".to_owned())
+    }
+}
+
 impl Storage {
     /// A PUT of exactly `size` bytes of `content_type`, only where nothing is yet.
     ///
@@ -92,20 +107,34 @@ impl Storage {
         key: &str,
         options: GetOptions,
     ) -> Result<String, StorageError> {
-        let config = if options.shared {
-            last_hour(options.ttl).map_err(|e| unsignable(key, e))?
-        } else {
-            from_now(key, options.ttl)?
-        };
-        // Objects are stored as public and immutable, because most are; a private one must not stay in caches.
-        let caching = (!options.shared).then(|| "private, no-store".to_owned());
         let signed = self
             .public
             .get_object()
             .bucket(&*self.bucket)
             .key(key)
-            .set_response_cache_control(caching)
-            .presigned(config)
+            .set_response_cache_control(options.caching())
+            .presigned(options.config(key)?)
+            .await
+            .map_err(|e| classify(key, e))?;
+        Ok(signed.uri().to_owned())
+    }
+
+    /// A HEAD: the store refuses one at the URL of a GET, because the method is signed.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the URL cannot be signed.
+    pub async fn presign_head(
+        &self,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<String, StorageError> {
+        let signed = self
+            .public
+            .head_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .set_response_cache_control(options.caching())
+            .presigned(options.config(key)?)
             .await
             .map_err(|e| classify(key, e))?;
         Ok(signed.uri().to_owned())
