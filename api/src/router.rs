@@ -128,8 +128,15 @@ async fn surround(
         http.path = request.uri().path(),
         user.id = tracing::field::Empty,
     );
+    let page = is_page(request.uri().path());
     let mut response = answer(&around, request, next).instrument(span).await;
     let headers = response.headers_mut();
+    // What says nothing of keeping is for now and for whoever asked. Caches would guess otherwise, even with a 404.
+    if !page {
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
     for (name, value) in &around.headers {
         headers.entry(name).or_insert_with(|| value.clone());
     }
@@ -139,14 +146,15 @@ async fn surround(
     response
 }
 
+/// Whether the web application answers.
+fn is_page(path: &str) -> bool {
+    !path.starts_with("/api/") && path != "/health" && path != "/ready"
+}
+
 async fn answer(around: &Surroundings, request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
     let path = request.uri().path();
-    let page = matches!(*request.method(), Method::GET | Method::HEAD)
-        && !path.starts_with("/api/")
-        && path != "/health"
-        && path != "/ready";
-    if page {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && is_page(path) {
         let host = request
             .headers()
             .get(header::HOST)

@@ -54,6 +54,12 @@ fn policy(config: &Config) -> String {
             },
             |url| url.origin().ascii_serialization(),
         );
+    // A CDN besides the store: uploads still go there, and private media may come from there.
+    let cdn = config.delivery.cdn().ok().flatten();
+    let storage = match cdn.map(|cdn| cdn.origin().ascii_serialization()) {
+        Some(cdn) if cdn != storage => format!("{storage} {cdn}"),
+        _ => storage,
+    };
     let public = &config.server.public_url;
     let socket = public
         .origin()

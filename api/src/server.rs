@@ -11,7 +11,7 @@ use hyper_util::{
 };
 use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
-use millrace_domain::storage::Storage;
+use millrace_domain::storage::{Cdn, CdnKey, CdnOptions, Storage};
 use millrace_jobs::{database_options, storage_options};
 use sqlx::postgres::PgPoolOptions;
 use tokio::{
@@ -25,7 +25,7 @@ use crate::{
     app::{App, Inner, Settings},
     auth::{AccessTokens, Passwords, SigningKey, TokenOptions},
     metrics,
-    playback::{Playback, PlaybackKey},
+    playback::{CookieOptions, Delivery, Playback, PlaybackKey},
     relay::{Relay, RelayOptions},
     router,
 };
@@ -142,6 +142,7 @@ pub(crate) fn build(
     let playback = Playback::new(
         PlaybackKey::new(config.playback.signing_key.expose()),
         config.playback.private_ttl,
+        delivery(config)?,
     );
     let options = RelayOptions {
         position_check: config.realtime.position_check,
@@ -157,6 +158,29 @@ pub(crate) fn build(
         playback,
         settings: Settings::new(config),
     }))
+}
+
+/// How media reaches players.
+///
+/// # Errors
+/// A private key that is none.
+fn delivery(config: &Config) -> anyhow::Result<Delivery> {
+    let settings = &config.delivery;
+    let Some(url) = settings.cdn()? else {
+        return Ok(Delivery::from_store());
+    };
+    let cookies = CookieOptions {
+        domain: settings.cookie_domain.clone(),
+        path: format!("{}/", url.path().trim_end_matches('/')),
+        secure: url.scheme() == "https",
+        ttl: settings.cookie_ttl,
+    };
+    let key = (!settings.key_pair_id.is_empty()).then(|| CdnKey {
+        id: settings.key_pair_id.clone(),
+        pem: settings.private_key.expose().to_owned(),
+    });
+    let cdn = Cdn::new(&CdnOptions { url, key }).context("delivery.private_key")?;
+    Ok(Delivery::from_cdn(cdn, cookies))
 }
 
 /// Accepts until `shutdown`, then lets connections end their requests. Not `axum::serve`: that one waits for ever

@@ -2,16 +2,22 @@
 
 use millrace_domain::{
     ids::VideoId,
-    media::{Rendition, playlist::Uris},
+    media::{
+        Rendition,
+        playlist::{Segment, Uris},
+    },
+    storage::Cdn,
 };
 
-/// Addresses relative to the playlists, so that the token in the path goes with them.
-pub(super) struct Relative {
+/// The addresses in playlists. Playlists name each other relatively, so that the token in the path goes with them; and
+/// they name segments relatively too, unless the CDN has them.
+pub(super) struct Addresses<'a> {
     pub(super) video: VideoId,
     pub(super) generation: i32,
+    pub(super) cdn: Option<&'a Cdn>,
 }
 
-impl Uris for Relative {
+impl Uris for Addresses<'_> {
     fn media(&self, rendition: Rendition) -> String {
         format!("{rendition}.m3u8")
     }
@@ -21,6 +27,9 @@ impl Uris for Relative {
     }
 
     fn init(&self, rendition: Rendition, init_key: &str) -> String {
+        if let Some(cdn) = self.cdn {
+            return cdn.url(init_key);
+        }
         let folder = folder(self.video, self.generation, rendition);
         format!(
             "../s/{rendition}/init.mp4?k={}",
@@ -28,8 +37,11 @@ impl Uris for Relative {
         )
     }
 
-    fn segment(&self, rendition: Rendition, n: i32) -> String {
-        format!("../s/{rendition}/{n}.m4s")
+    fn segment(&self, rendition: Rendition, segment: &Segment) -> String {
+        match self.cdn {
+            Some(cdn) => cdn.url(&segment.key),
+            None => format!("../s/{rendition}/{}.m4s", segment.n),
+        }
     }
 }
 
@@ -63,9 +75,10 @@ mod tests {
     fn an_init_segment_lies_in_its_renditions_folder() {
         let video = VideoId::new();
         let key = format!("hls/{video}/2/v720/c0-1/init.mp4");
-        let uri = Relative {
+        let uri = Addresses {
             video,
             generation: 2,
+            cdn: None,
         }
         .init(Rendition::V720, &key);
         assert_eq!(uri, "../s/v720/init.mp4?k=c0-1/init.mp4");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use millrace_domain::{
     ids::VideoId,
     media::Rendition,
+    storage::Cdn,
     videos::{Entitlement, segment_key},
 };
 use moka::{Expiry, future::Cache};
@@ -107,7 +108,7 @@ impl Memory {
         found.map_err(|miss| miss.problem())
     }
 
-    /// A playlist, at most [`FRESH`] old while it grows.
+    /// A playlist, at most [`FRESH`] old while it grows. `cdn` is the same one for all that say that they name it.
     ///
     /// # Errors
     /// 404 if there is no such list (yet).
@@ -115,8 +116,9 @@ impl Memory {
         &self,
         db: &PgPool,
         playlist: Playlist,
+        cdn: Option<&Cdn>,
     ) -> Result<Rendered, Problem> {
-        let read = async { Miss::unless(playlists::read(db, playlist).await) };
+        let read = async { Miss::unless(playlists::read(db, playlist, cdn).await) };
         let rendered = self.playlists.try_get_with(playlist, read).await;
         rendered.map_err(|miss| miss.problem())
     }

@@ -4,6 +4,8 @@
 
 /// What playlists name.
 mod addresses;
+/// How bytes reach players.
+mod delivery;
 /// What is remembered of what players ask for.
 mod memory;
 /// Playlists rendered from segment rows.
@@ -24,6 +26,7 @@ use sqlx::PgPool;
 use self::memory::Memory;
 use crate::problem::Problem;
 
+pub(crate) use delivery::{CookieOptions, Delivery};
 pub(crate) use token::{PlaybackKey, PlaybackToken};
 
 /// Mints and judges playback tokens; clones share what is remembered.
@@ -31,15 +34,17 @@ pub(crate) use token::{PlaybackKey, PlaybackToken};
 pub(crate) struct Playback {
     key: PlaybackKey,
     private_ttl: Duration,
+    delivery: Delivery,
     memory: Memory,
 }
 
 impl Playback {
     /// `private_ttl` is how long the token of a private video is good for.
-    pub(crate) fn new(key: PlaybackKey, private_ttl: Duration) -> Self {
+    pub(crate) fn new(key: PlaybackKey, private_ttl: Duration, delivery: Delivery) -> Self {
         Self {
             key,
             private_ttl,
+            delivery,
             memory: Memory::new(),
         }
     }
@@ -54,6 +59,11 @@ impl Playback {
         format!("/api/hls/{}/{list}/master.m3u8", self.mint(video))
     }
 
+    /// Whether players must send cookies along with requests for segments.
+    pub(crate) fn wants_cookies(&self) -> bool {
+        self.delivery.wants_cookies()
+    }
+
     /// The poster of a video, for somebody who may see it.
     pub(crate) fn poster_url(&self, video: &Video) -> String {
         format!("/api/videos/{}/poster?t={}", video.id, self.mint(video))
@@ -62,10 +72,8 @@ impl Playback {
     /// A token for this generation of a video. Those of private videos end, at a full hour, so that an address
     /// stays the same for a while; the others do not, so that caches can work.
     fn mint(&self, video: &Video) -> String {
-        let expires_at = (video.visibility == Visibility::Private).then(|| {
-            let end = now() + self.private_ttl.as_secs();
-            end.next_multiple_of(3_600)
-        });
+        let expires_at = (video.visibility == Visibility::Private)
+            .then(|| delivery::full_hour_after(now(), self.private_ttl));
         self.key.mint(PlaybackToken {
             video: video.id,
             generation: video.generation,

@@ -10,12 +10,13 @@ use millrace_domain::{
         Fps, Grid, Rendition,
         playlist::{self, AudioEntry, IFrameEntry, Stage, VideoEntry},
     },
+    storage::Cdn,
     videos::{self, Quality, Status, Video},
 };
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 
-use super::addresses::Relative;
+use super::addresses::Addresses;
 
 /// Which of the two playlists of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,13 +35,15 @@ pub(super) enum Name {
     IFrames(Rendition),
 }
 
-/// A playlist of one generation of a video. Its addresses are relative, so it is the same for every token.
+/// A playlist of one generation of a video. It is the same for every token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Playlist {
     pub(super) video: VideoId,
     pub(super) generation: i32,
     pub(super) list: List,
     pub(super) name: Name,
+    /// Segments are named where the CDN has them.
+    pub(super) direct: bool,
 }
 
 /// A playlist's text.
@@ -88,7 +91,11 @@ impl Name {
 }
 
 /// Reads what a playlist lists and renders it; none if there is no such list (yet, or any more).
-pub(super) async fn read(db: &PgPool, playlist: Playlist) -> anyhow::Result<Option<Rendered>> {
+pub(super) async fn read(
+    db: &PgPool,
+    playlist: Playlist,
+    cdn: Option<&Cdn>,
+) -> anyhow::Result<Option<Rendered>> {
     // One snapshot, so that a list never names what its window does not know.
     let mut tx = db
         .begin_with("begin isolation level repeatable read read only")
@@ -99,7 +106,12 @@ pub(super) async fn read(db: &PgPool, playlist: Playlist) -> anyhow::Result<Opti
     let Some(video) = video else {
         return Ok(None);
     };
-    let text = render(&mut tx, &video, playlist.list, playlist.name).await?;
+    let addresses = Addresses {
+        video: video.id,
+        generation: video.generation,
+        cdn,
+    };
+    let text = render(&mut tx, &video, playlist.list, playlist.name, &addresses).await?;
     tx.commit().await?;
     text.map(|text| Rendered::new(text, video.status == Status::Ready))
         .transpose()
@@ -110,6 +122,7 @@ async fn render(
     video: &Video,
     list: List,
     name: Name,
+    uris: &Addresses<'_>,
 ) -> anyhow::Result<Option<String>> {
     if list == List::Vod && video.status != Status::Ready {
         return Ok(None);
@@ -117,12 +130,8 @@ async fn render(
     let Some(grid) = grid(video) else {
         return Ok(None);
     };
-    let uris = Relative {
-        video: video.id,
-        generation: video.generation,
-    };
     match name {
-        Name::Master => master(conn, video, list, &grid, &uris).await,
+        Name::Master => master(conn, video, list, &grid, uris).await,
         Name::Media(rendition) => {
             let segments = segments(conn, video, list, rendition).await?;
             if segments.is_empty() {
@@ -139,7 +148,7 @@ async fn render(
                 stage,
                 grid.target_duration(),
                 &segments,
-                &uris,
+                uris,
             )))
         }
         Name::IFrames(rendition) => {
@@ -151,7 +160,7 @@ async fn render(
                 rendition,
                 grid.target_duration(),
                 &segments,
-                &uris,
+                uris,
             ))
         }
     }
@@ -162,7 +171,7 @@ async fn master(
     video: &Video,
     list: List,
     grid: &Grid,
-    uris: &Relative,
+    uris: &Addresses<'_>,
 ) -> anyhow::Result<Option<String>> {
     let mut entries = Vec::new();
     let mut audio = None;

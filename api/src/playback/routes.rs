@@ -4,14 +4,12 @@
     reason = "utoipa's macros qualify the names of query structs"
 )]
 
-use std::time::Duration;
-
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use millrace_domain::{ids::VideoId, media::Rendition, storage::GetOptions, videos::Visibility};
+use millrace_domain::{ids::VideoId, media::Rendition, videos::Visibility};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -26,12 +24,6 @@ use crate::{
     input::{Id, Params, Segments},
     problem::{Problem, ProblemBody},
 };
-
-/// How long a redirect to a public object may be kept, and how much longer the address that it names is good.
-const SHARED_FOR: Duration = Duration::from_secs(3_600);
-const SHARED_TTL: Duration = Duration::from_secs(6 * 3_600);
-/// How long the address of a private object is good.
-const PRIVATE_TTL: Duration = Duration::from_secs(60);
 
 /// The routes of this module.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -69,21 +61,33 @@ async fn get_playlist(
     let name = Name::parse(&file).ok_or_else(Problem::not_found)?;
     let playback = &app.playback;
     let (token, entitlement) = playback.admit(&app.db, &token).await?;
+    let cdn = playback.delivery.cdn(entitlement.visibility);
     let playlist = Playlist {
         video: token.video,
         generation: token.generation,
         list,
         name,
+        direct: cdn.is_some(),
     };
-    let rendered = playback.memory.playlist(&app.db, playlist).await?;
-    let caching = caching(list, entitlement.visibility);
-    Ok(answer(&headers, rendered, caching))
+    let rendered = playback.memory.playlist(&app.db, playlist, cdn).await?;
+    let cookies = playback
+        .delivery
+        .cookies(token.video, token.generation, token.expires_at)
+        .await?;
+    let caching = caching(list, entitlement.visibility, !cookies.is_empty());
+    let mut response = answer(&headers, rendered, caching);
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
-/// How long a playlist may be kept. A final one never changes under its address, but the video may be hidden.
-fn caching(list: List, visibility: Visibility) -> HeaderValue {
+/// How long a playlist may be kept. A final one never changes under its address, but the video may be hidden; and one
+/// that brings cookies is for one viewer, and must bring them in time.
+fn caching(list: List, visibility: Visibility, cookies: bool) -> HeaderValue {
     HeaderValue::from_static(match (list, visibility) {
         (_, Visibility::Private) => "private, no-store",
+        _ if cookies => "private, no-cache",
         (List::Event, _) => "no-cache",
         (List::Vod, _) => "public, max-age=3600, immutable",
     })
@@ -131,6 +135,7 @@ struct InitQuery {
 )]
 async fn get_segment(
     State(app): State<App>,
+    method: Method,
     Segments((token, rendition, file)): Segments<(String, String, String)>,
     Params(query): Params<InitQuery>,
 ) -> Result<Response, Problem> {
@@ -155,7 +160,7 @@ async fn get_segment(
             .segment(&app.db, video, generation, rendition, n)
             .await?
     };
-    redirect(&app, &key, entitlement.visibility).await
+    redirect(&app, &method, &key, entitlement.visibility).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -177,36 +182,26 @@ struct PosterQuery {
 )]
 async fn get_poster(
     State(app): State<App>,
+    method: Method,
     Id(id): Id<VideoId>,
     Params(query): Params<PosterQuery>,
 ) -> Result<Response, Problem> {
     let token = query.t.ok_or_else(Problem::not_found)?;
     let (key, visibility) = app.playback.poster(&app.db, &token, id).await?;
-    redirect(&app, &key, visibility).await
+    redirect(&app, &method, &key, visibility).await
 }
 
-async fn redirect(app: &App, key: &str, visibility: Visibility) -> Result<Response, Problem> {
-    let private = visibility == Visibility::Private;
-    let options = if private {
-        GetOptions {
-            ttl: PRIVATE_TTL,
-            shared: false,
-        }
-    } else {
-        GetOptions {
-            ttl: SHARED_TTL,
-            shared: true,
-        }
-    };
-    let url = app.storage.presign_get(key, options).await?;
-    let caching = if private {
-        "private, no-store".to_owned()
-    } else {
-        format!("public, max-age={}", SHARED_FOR.as_secs())
-    };
-    Ok((
-        StatusCode::TEMPORARY_REDIRECT,
-        [(header::LOCATION, url), (header::CACHE_CONTROL, caching)],
-    )
-        .into_response())
+async fn redirect(
+    app: &App,
+    method: &Method,
+    key: &str,
+    visibility: Visibility,
+) -> Result<Response, Problem> {
+    let delivery = &app.playback.delivery;
+    let found = delivery.find(&app.storage, key, visibility, method).await?;
+    let head = [
+        (header::LOCATION, found.url),
+        (header::CACHE_CONTROL, found.caching),
+    ];
+    Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
 }

@@ -67,6 +67,8 @@ pub(crate) struct LiveVideo {
     /// The master playlist as soon as it can be watched: one that grows while it is being made, then a final one.
     #[schema(required)]
     hls_url: Option<String>,
+    /// Whether players must send cookies along with requests for segments, which go to a CDN that asks for them.
+    hls_credentials: bool,
     #[schema(required)]
     poster_url: Option<String>,
     /// Seconds.
@@ -116,6 +118,7 @@ impl LiveVideo {
             }),
             playable,
             hls_url: playable.then(|| playback.master_url(video)),
+            hls_credentials: playback.wants_cookies(),
             poster_url: video
                 .thumbnail_key
                 .as_ref()

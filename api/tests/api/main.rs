@@ -6,6 +6,8 @@
 
 /// Register, log in, refresh, log out, tokens.
 mod accounts;
+/// The store, a CDN, CloudFront.
+mod delivery;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// The committed OpenAPI document.

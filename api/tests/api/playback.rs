@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::stack::{Person, Stack};
 
 /// A playable video of one rendition on a grid of 25 frames a second, with its first segment.
-async fn playable(stack: &Stack, owner: &Person, visibility: Visibility) -> VideoId {
+pub(crate) async fn playable(stack: &Stack, owner: &Person, visibility: Visibility) -> VideoId {
     let id = stack.video(owner, visibility).await;
     let grid = json!({"fps": {"num": 25, "den": 1}, "frame_count": 1_000, "gop_frames": 50, "segment_frames": 100});
     sqlx::query("update videos set probe = $2, fps_num = 25, fps_den = 1, playable_at = now() where id = $1")
@@ -31,7 +31,7 @@ async fn playable(stack: &Stack, owner: &Person, visibility: Visibility) -> Vide
     id
 }
 
-async fn segment(stack: &Stack, video: VideoId, n: i32) {
+pub(crate) async fn segment(stack: &Stack, video: VideoId, n: i32) {
     sqlx::query(
         "insert into segments (video_id, generation, rendition, n, chunk, run_no, key, init_key, start, length,
                                timescale, bytes)
@@ -45,7 +45,7 @@ async fn segment(stack: &Stack, video: VideoId, n: i32) {
     .unwrap();
 }
 
-async fn set(stack: &Stack, video: VideoId, column: &str, value: &str) {
+pub(crate) async fn set(stack: &Stack, video: VideoId, column: &str, value: &str) {
     let statement = format!("update videos set {column} = $2 where id = $1");
     sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(video.0)
@@ -55,25 +55,25 @@ async fn set(stack: &Stack, video: VideoId, column: &str, value: &str) {
         .unwrap();
 }
 
-async fn master(stack: &Stack, owner: &Person, video: VideoId) -> String {
+pub(crate) async fn master(stack: &Stack, owner: &Person, video: VideoId) -> String {
     let (status, body) = stack.get_as(owner, &format!("/api/videos/{video}")).await;
     assert_eq!(status, 200);
     body["hls_url"].as_str().unwrap().to_owned()
 }
 
-async fn get(stack: &Stack, path: &str) -> Response {
+pub(crate) async fn get(stack: &Stack, path: &str) -> Response {
     stack.request(Method::GET, path).send().await.unwrap()
 }
 
-async fn status(stack: &Stack, path: &str) -> u16 {
+pub(crate) async fn status(stack: &Stack, path: &str) -> u16 {
     get(stack, path).await.status().as_u16()
 }
 
-fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+pub(crate) fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers()[name].to_str().unwrap()
 }
 
-async fn show(stack: &Stack, owner: &Person, video: VideoId, visibility: &str) {
+pub(crate) async fn show(stack: &Stack, owner: &Person, video: VideoId, visibility: &str) {
     let request = stack
         .request(Method::PATCH, &format!("/api/videos/{video}"))
         .bearer_auth(&owner.token)

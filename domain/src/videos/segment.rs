@@ -49,6 +49,7 @@ impl From<&Segment> for playlist::Segment {
     fn from(segment: &Segment) -> Self {
         Self {
             n: segment.n,
+            key: segment.key.clone(),
             length: segment.length,
             timescale: segment.timescale,
             bytes: segment.bytes,

@@ -416,6 +416,8 @@ export interface components {
             error: components["schemas"]["VideoError"] | null;
             /** Format: int32 */
             height: number | null;
+            /** @description Whether players must send cookies along with requests for segments, which go to a CDN that asks for them. */
+            hls_credentials: boolean;
             /** @description The master playlist as soon as it can be watched: one that grows while it is being made, then a final one. */
             hls_url: string | null;
             id: components["schemas"]["VideoId"];

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue};
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -16,7 +19,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::Layer as _;
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
+use tower_http::set_header::{SetResponseHeader, SetResponseHeaderLayer};
 
 use super::service::Service;
 use super::store::Store;
@@ -55,8 +60,11 @@ pub struct S3Server {
     /// Where it listens.
     pub addr: SocketAddr,
     listener: TcpListener,
-    service: Cors<S3Service>,
+    service: Guarded,
 }
+
+/// The protocol, with what browsers are told about it.
+type Guarded = SetResponseHeader<Cors<S3Service>, HeaderValue>;
 
 impl S3Server {
     /// Opens the store and binds the socket.
@@ -86,7 +94,12 @@ impl S3Server {
         Ok(Self {
             addr,
             listener,
-            service: tower::Layer::layer(&cors, builder.build()),
+            // What people uploaded is what its type says, and nothing that a browser may guess.
+            service: SetResponseHeaderLayer::overriding(
+                X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            )
+            .layer(cors.layer(builder.build())),
         })
     }
 
@@ -128,7 +141,7 @@ impl S3Server {
 
 async fn serve(
     stream: TcpStream,
-    service: Cors<S3Service>,
+    service: Guarded,
     shutdown: CancellationToken,
     abort: CancellationToken,
 ) {

@@ -26,7 +26,7 @@ pub trait Uris {
     /// An init segment, from a media playlist.
     fn init(&self, rendition: Rendition, init_key: &str) -> String;
     /// A segment, from a media playlist.
-    fn segment(&self, rendition: Rendition, n: i32) -> String;
+    fn segment(&self, rendition: Rendition, segment: &Segment) -> String;
 }
 
 /// A segment as its row knows it.
@@ -34,6 +34,8 @@ pub trait Uris {
 pub struct Segment {
     /// Counts from 0 over the whole rendition.
     pub n: i32,
+    /// Where it lies in the store.
+    pub key: String,
     /// Length in units of `1/timescale` seconds.
     pub length: i64,
     /// Units a second; positive.
@@ -81,8 +83,8 @@ pub(crate) mod fixtures {
         fn init(&self, rendition: Rendition, init_key: &str) -> String {
             format!("../s/{rendition}/init.mp4?k={init_key}")
         }
-        fn segment(&self, rendition: Rendition, n: i32) -> String {
-            format!("../s/{rendition}/{n}.m4s")
+        fn segment(&self, rendition: Rendition, segment: &Segment) -> String {
+            format!("../s/{rendition}/{}.m4s", segment.n)
         }
     }
 
@@ -90,6 +92,7 @@ pub(crate) mod fixtures {
     pub(crate) fn segments() -> Vec<Segment> {
         let segment = |n: i32| Segment {
             n,
+            key: format!("seg_{n}.m4s"),
             length: if n == 3 { 30_030 } else { 120_120 },
             timescale: 30_000,
             bytes: 100_000 + n * 50_000,

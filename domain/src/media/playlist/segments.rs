@@ -60,7 +60,7 @@ pub(super) fn list(
         }
         let _ = writeln!(text, "#EXTINF:{:.6},", segment.seconds());
         more(text, segment);
-        let _ = writeln!(text, "{}", uris.segment(rendition, segment.n));
+        let _ = writeln!(text, "{}", uris.segment(rendition, segment));
     }
 }
 
@@ -133,6 +133,7 @@ mod tests {
             let segments: Vec<_> = (0..grid.segment_count())
                 .map(|n| Segment {
                     n,
+                    key: String::new(),
                     length: grid.frames_of_segment(n) * i64::from(grid.fps.den),
                     timescale: grid.fps.num,
                     bytes: 1,

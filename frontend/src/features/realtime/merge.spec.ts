@@ -12,6 +12,7 @@ function view(changes: Partial<LiveVideo> = {}): LiveVideo {
     error: null,
     playable: false,
     hls_url: null,
+    hls_credentials: false,
     poster_url: null,
     duration: null,
     width: null,

@@ -22,6 +22,11 @@ const CONFIG: Partial<HlsConfig> = {
   abrEwmaDefaultEstimate: 4_000_000,
 }
 
+/** Only to the CDN: our own addresses get them anyway, and may redirect to a store that refuses them. */
+function sendCookies(xhr: XMLHttpRequest, url: string): void {
+  xhr.withCredentials = new URL(url, location.href).origin !== location.origin
+}
+
 export function useHls(element: () => HTMLVideoElement | undefined) {
   const qualities = shallowRef<PlayerQuality[]>([])
   /** What the person chose: an index, or AUTO. */
@@ -35,7 +40,8 @@ export function useHls(element: () => HTMLVideoElement | undefined) {
   let recoveries = 0
   let loads = 0
 
-  async function load(src: string, startAt = 0): Promise<void> {
+  /** `credentials`: segments lie at a CDN that asks for the cookies which playlists bring. */
+  async function load(src: string, startAt = 0, credentials = false): Promise<void> {
     const turn = (loads += 1)
     release()
     failure.value = null
@@ -45,7 +51,7 @@ export function useHls(element: () => HTMLVideoElement | undefined) {
     const media = element()
     if (turn !== loads || !media) return
     if (!Player.isSupported()) return native(media, src, startAt)
-    const player = (hls = new Player({ ...CONFIG, startPosition: startAt }))
+    const player = (hls = new Player({ ...CONFIG, startPosition: startAt, ...(credentials && { xhrSetup: sendCookies }) }))
     player.on(Player.Events.MANIFEST_PARSED, (_, { levels }) => {
       qualities.value = levels
         .map((level, index) => ({ index, height: Math.min(level.width || level.height, level.height), name: nameOf(level) }))
@@ -60,7 +66,11 @@ export function useHls(element: () => HTMLVideoElement | undefined) {
     player.on(Player.Events.FRAG_BUFFERED, () => {
       recoveries = 0
     })
-    player.on(Player.Events.ERROR, (_, data) => recover(Player, data))
+    player.on(Player.Events.ERROR, (_, data) => {
+      // The cookies are over, after a long pause: the playlist brings new ones. Recovery asks again.
+      if (credentials && data.response?.code === 403) void fetch(src).catch(() => undefined)
+      recover(Player, data)
+    })
     player.loadSource(src)
     player.attachMedia(media)
   }
