@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
 # service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
-# the browser tests need. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
+# the browser tests need, and Python with a parser of playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
 set -euo pipefail
 
 oldest_postgres=15
@@ -36,6 +36,16 @@ has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev
 has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || [ -d '/Applications/Chromium.app' ]; }
 has_chinese() { has fc-list && [ -n "$(fc-list :lang=zh-tw 2>/dev/null | head -n 1)" ]; }
 
+python_home="${XDG_CACHE_HOME:-$HOME/.cache}/millrace/python"
+has_python() { has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; }
+has_m3u8() { "$python_home/bin/python" -c 'import m3u8' 2>/dev/null; }
+
+install_m3u8() {
+  python3 -m venv --clear "$python_home" &&
+    "$python_home/bin/python" -m pip install --quiet --disable-pip-version-check 'm3u8==6.0.0' ||
+    fail "PyPI's m3u8 could not be installed in $python_home"
+}
+
 # What is missing, by name.
 missing() {
   has cc || echo compiler
@@ -43,11 +53,12 @@ missing() {
   has_ffmpeg || echo ffmpeg
   [ -z "$tests" ] || has_browser || echo chromium
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_chinese || echo font
+  [ -z "$tests" ] || has_m3u8 || has_python || echo python
 }
 
 by_hand() {
   local needed="PostgreSQL $oldest_postgres or newer (MILLRACE_PG_BIN may name its directory), ffmpeg with libx264, a C compiler"
-  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese"
+  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese, Python 3 with venv"
   fail "please install by hand: $(missing | tr '\n' ' ')($1). Needed: $needed"
 }
 
@@ -85,6 +96,7 @@ install_by_apt() {
   grep -q ffmpeg <<<"$wanted" && packages+=(ffmpeg)
   grep -q chromium <<<"$wanted" && packages+=(chromium)
   grep -q font <<<"$wanted" && packages+=(fonts-noto-cjk fontconfig)
+  grep -q python <<<"$wanted" && packages+=(python3 python3-venv)
   if [ ${#packages[@]} -gt 0 ]; then
     apt install --no-install-recommends "${packages[@]}" || by_hand "apt-get install failed"
   fi
@@ -100,6 +112,7 @@ install_by_brew() {
   grep -q postgresql <<<"$wanted" && brew install --quiet postgresql@17
   grep -q ffmpeg <<<"$wanted" && brew install --quiet ffmpeg
   grep -q chromium <<<"$wanted" && brew install --quiet --cask chromium
+  grep -q python <<<"$wanted" && brew install --quiet python
   grep -q compiler <<<"$wanted" && by_hand "run xcode-select --install for a C compiler"
   return 0
 }
@@ -113,13 +126,15 @@ check_toolchains() {
 
 check_toolchains
 wanted=$(missing)
-[ -n "$wanted" ] || exit 0
-if has apt-get; then
-  install_by_apt "$wanted"
-elif has brew; then
-  install_by_brew "$wanted"
-else
-  by_hand "neither apt-get nor brew"
+if [ -n "$wanted" ]; then
+  if has apt-get; then
+    install_by_apt "$wanted"
+  elif has brew; then
+    install_by_brew "$wanted"
+  else
+    by_hand "neither apt-get nor brew"
+  fi
+  left=$(missing)
+  [ -z "$left" ] || by_hand "the packages do not bring it"
 fi
-left=$(missing)
-[ -z "$left" ] || by_hand "the packages do not bring it"
+[ -z "$tests" ] || has_m3u8 || install_m3u8

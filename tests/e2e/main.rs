@@ -7,12 +7,16 @@ mod browser;
 mod cancel;
 /// Workers that die, freeze, or are told to go.
 mod crash;
+/// How bytes reach players.
+mod delivery;
 /// Every frame on the grid.
 mod grid;
 /// The rules that the crates keep.
 mod house;
 /// An upload's way to a video that plays.
 mod journey;
+/// Players that others wrote.
+mod parsers;
 /// The pipeline without the API.
 mod pipeline;
 /// Progress as it is shown.

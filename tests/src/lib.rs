@@ -1,5 +1,7 @@
 //! The harness of the end-to-end and fault tests: the real stack, with a database per test and the real worker binary.
 
+/// CloudFront as far as players meet it.
+pub mod cdn;
 /// Clips that ffmpeg draws, made once.
 mod clip;
 /// The command line, run to its end.
@@ -10,6 +12,8 @@ mod database;
 mod direct;
 /// What ffprobe says of segments.
 pub mod media;
+/// What players that others wrote make of a playlist.
+pub mod parsers;
 /// Somebody with an account.
 pub mod person;
 /// Watching by HTTP.
@@ -32,7 +36,7 @@ mod worker;
 pub use clip::Clip;
 pub use direct::Film;
 pub use person::Person;
-pub use player::{Player, Rendition};
+pub use player::{Fetched, Player, Rendition};
 pub use socket::{Memory, Socket};
 pub use stack::{Stack, StackOptions};
 pub use wait::{until, within};

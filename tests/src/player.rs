@@ -1,7 +1,12 @@
-//! A player: reads playlists and fetches segments as a browser does, by redirects to the store.
+//! A player: reads playlists and fetches segments as a browser does, by redirects to the store or straight from a CDN,
+//! with whatever cookies it was given.
 
 use anyhow::{Context as _, Result};
-use reqwest::{Client, StatusCode, redirect::Policy};
+use reqwest::{
+    Client, Method, RequestBuilder, StatusCode,
+    header::{HeaderMap, HeaderName},
+    redirect::Policy,
+};
 use url::Url;
 
 use crate::{
@@ -34,6 +39,7 @@ impl Player {
         let http = Client::builder()
             .no_proxy()
             .redirect(Policy::none())
+            .cookie_store(true)
             .build()?;
         Ok(Self {
             http,
@@ -65,13 +71,41 @@ impl Player {
         Media::parse(&self.text(url).await?)
     }
 
-    /// The bytes that an address leads to: by exactly one redirect, to another origin.
+    /// The bytes that an address leads to: by exactly one redirect, to another origin, unless it lies there already.
     ///
     /// # Errors
     /// That it leads elsewhere, or to nothing.
     pub async fn bytes(&self, url: &str) -> Result<Vec<u8>> {
+        let fetched = self.fetch(Method::GET, url, &[]).await?;
+        anyhow::ensure!(
+            fetched.status.is_success(),
+            "{url} led to {}",
+            fetched.status
+        );
+        Ok(fetched.bytes)
+    }
+
+    /// What an address leads to, as [`Player::bytes`], asked with these headers on the way.
+    ///
+    /// # Errors
+    /// That it leads to no other origin.
+    pub async fn fetch(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, &str)],
+    ) -> Result<Fetched> {
+        let ask = |url: Url| -> RequestBuilder {
+            let request = self.http.request(method.clone(), url);
+            headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, *value)
+            })
+        };
         let url = self.base.join(url)?;
-        let redirect = self.http.get(url.clone()).send().await?;
+        if url.origin() != self.base.origin() {
+            return Fetched::of(ask(url)).await;
+        }
+        let redirect = ask(url.clone()).send().await?;
         let status = redirect.status();
         anyhow::ensure!(
             status == StatusCode::TEMPORARY_REDIRECT,
@@ -87,8 +121,7 @@ impl Player {
             location.origin() != url.origin(),
             "the bytes come through the API: {location}"
         );
-        let object = self.http.get(location).send().await?.error_for_status()?;
-        Ok(object.bytes().await?.to_vec())
+        Fetched::of(ask(location)).await
     }
 
     /// All segments of the media playlist at `url`, with the one init segment that they share.
@@ -115,7 +148,11 @@ impl Player {
         })
     }
 
-    async fn text(&self, url: &str) -> Result<String> {
+    /// The text at an address.
+    ///
+    /// # Errors
+    /// That it cannot be had.
+    pub async fn text(&self, url: &str) -> Result<String> {
         let response = self.http.get(self.base.join(url)?).send().await?;
         anyhow::ensure!(
             response.status() == StatusCode::OK,
@@ -123,6 +160,33 @@ impl Player {
             response.status()
         );
         Ok(response.text().await?)
+    }
+}
+
+/// What the store or the CDN answered.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Fetched {
+    async fn of(request: RequestBuilder) -> Result<Self> {
+        let answer = request.send().await?;
+        Ok(Self {
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            bytes: answer.bytes().await?.to_vec(),
+        })
+    }
+
+    /// A header's text, empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
