@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub single_put_limit: u64,
     pub upload_url_ttl: Duration,
     pub abandon_after: Duration,
+    /// Bytes of everybody without a quota of their own.
+    pub quota: Option<u64>,
 }
 
 impl Settings {
@@ -93,6 +95,7 @@ impl Settings {
             single_put_limit: config.uploads.single_put_limit,
             upload_url_ttl: config.uploads.url_ttl,
             abandon_after: config.uploads.abandon_after,
+            quota: config.uploads.quota(),
         }
     }
 }

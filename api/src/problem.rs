@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use millrace_domain::storage::StorageError;
+use millrace_domain::{storage::StorageError, uploads::Usage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,6 +41,9 @@ pub(crate) struct ProblemBody {
     /// What was wrong with which field, when `code` is `validation`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What the caller stores and may store, when `code` is `quota_exceeded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<Box<Usage>>,
 }
 
 /// An answer that is an error.
@@ -50,6 +53,7 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    storage: Option<Box<Usage>>,
     retry_after: Option<Duration>,
     source: Option<anyhow::Error>,
 }
@@ -66,6 +70,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            storage: None,
             retry_after: None,
             source: None,
         }
@@ -99,6 +104,24 @@ impl Problem {
     /// 422: understood, and refused by a rule.
     pub(crate) fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    /// 422: a file of `size` bytes would not fit.
+    pub(crate) fn quota_exceeded(size: u64, usage: Usage) -> Self {
+        let Usage {
+            used,
+            reserved,
+            quota,
+            ..
+        } = usage;
+        let detail = format!(
+            "{size} bytes do not fit: of {} bytes, videos use {used} and uploads under way {reserved}",
+            quota.unwrap_or(u64::MAX)
+        );
+        Self {
+            storage: Some(Box::new(usage)),
+            ..Self::refused("quota_exceeded", detail)
+        }
     }
 
     /// 422 with what is wrong with which field.
@@ -235,6 +258,7 @@ impl IntoResponse for Problem {
             detail: self.detail.into_owned(),
             code: self.code,
             errors: self.errors,
+            storage: self.storage,
         };
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, bytes).into_response();

@@ -115,6 +115,14 @@ pub struct Uploads {
     pub url_ttl: Duration,
     #[serde(with = "humantime_serde")]
     pub abandon_after: Duration,
+    quota: u64,
+}
+
+impl Uploads {
+    /// Bytes that one person may store unless their account says otherwise; `None` for no limit.
+    pub fn quota(&self) -> Option<u64> {
+        (self.quota > 0).then_some(self.quota)
+    }
 }
 
 /// `[playback]`
@@ -292,6 +300,12 @@ impl Config {
             return refuse(
                 "uploads.single_put_limit",
                 "S3 takes at most 5 GiB in one PUT",
+            );
+        }
+        if self.uploads.abandon_after < self.uploads.url_ttl {
+            return refuse(
+                "uploads.abandon_after",
+                "must be at least uploads.url_ttl: a part may arrive that late",
             );
         }
         for (key, secret) in [

@@ -115,15 +115,11 @@ async fn uploads_keep_to_what_was_said() -> Result<()> {
         .post(&complete, json!({ "title": "" }))
         .await?
         .expect_problem(422, "validation")?;
-    person
-        .post(&format!("{path}/parts"), json!({ "part_numbers": [1] }))
-        .await?
-        .expect_problem(409, "conflict")?;
     assert_eq!(person.delete(&path).await?.status, 204);
     person
         .post(&complete, details)
         .await?
-        .expect_problem(409, "conflict")?;
+        .expect_problem(409, "upload_over")?;
     assert_eq!(person.get(&path).await?.expect(200)?["status"], "aborted");
 
     // What had arrived of an upload that is given up leaves the store.

@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use millrace_domain::{
     ids::{UploadId, VideoId},
     sweeps::Sweep,
-    uploads::{NewUpload, Upload},
+    uploads::{NewUpload, Once, Upload},
     videos::{self, NewSegment, Video},
 };
 use millrace_jobs::{
@@ -231,6 +231,8 @@ async fn pending_upload(stack: &Stack, film: Film) -> Result<String> {
         key: NewUpload::key_of(id),
         multipart: None,
         abandon_after: Duration::from_secs(3600),
+        fingerprint: None,
+        once: Once::Pending,
     };
     let upload = Upload::create(&stack.db, upload).await?;
     store(stack, [&upload.key]).await?;

@@ -56,8 +56,6 @@ use self::{
 };
 use crate::playback::Playback;
 
-pub(crate) use source::upload_event;
-
 /// Snapshots that are read at a time: a herd of sockets must not starve requests of connections.
 const SUBSCRIPTIONS: usize = 4;
 

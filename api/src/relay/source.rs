@@ -9,7 +9,7 @@ use std::{
 use millrace_bus::{Head, StoredEvent};
 use millrace_domain::{
     ids::{UserId, VideoId},
-    uploads::{Upload, UploadStatus},
+    uploads::Upload,
     videos::{Quality, Status, Video, Visibility, qualities_of},
 };
 use serde::Serialize;
@@ -231,11 +231,6 @@ pub(super) fn video_of(event: &StoredEvent) -> Option<VideoId> {
 /// What an event says of a video that is gone by now.
 pub(super) fn deleted(id: VideoId) -> String {
     json!({"type": "video_deleted", "id": id}).to_string()
-}
-
-/// An upload as the topic of its owner tells of it.
-pub(crate) fn upload_event(upload: &Upload, status: UploadStatus, video: Option<VideoId>) -> Value {
-    json!({"type": "upload", "upload": {"id": upload.id, "status": status, "video_id": video}})
 }
 
 fn upload_data(upload: &Upload) -> Value {

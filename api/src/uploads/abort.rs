@@ -1,20 +1,15 @@
 //! Giving an upload up.
 
 use axum::{extract::State, http::StatusCode};
-use millrace_bus::Event;
-use millrace_domain::{
-    ids::UploadId,
-    uploads::{Upload, UploadStatus},
-    videos::topic_of_user,
-};
+use millrace_domain::{ids::UploadId, uploads::UploadStatus};
 use millrace_jobs::flows;
 
+use super::find;
 use crate::{
     app::App,
     auth::CurrentUser,
     input::Id,
     problem::{Problem, ProblemBody},
-    relay::upload_event,
 };
 
 /// Gives an upload up.
@@ -35,22 +30,21 @@ pub(super) async fn abort_upload(
 ) -> Result<StatusCode, Problem> {
     let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
-    let upload = Upload::lock(&mut *tx, id, owner)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    match flows::abort_upload(&mut tx, id, owner, None).await? {
+        Some(wake) => {
+            tx.commit().await?;
+            wake.fire(&app.notifier);
+        }
+        None => tx.rollback().await?,
+    }
+    let upload = find(&app, id, owner).await?;
     if upload.status == UploadStatus::Completed {
         return Err(Problem::conflict(
             "conflict",
             "the upload became a video; delete that",
         ));
     }
-    if let Some(mut wake) = flows::abort_upload(&mut tx, id, owner, &upload.key).await? {
-        let data = upload_event(&upload, UploadStatus::Aborted, None);
-        let topic = topic_of_user(owner);
-        wake.merge(millrace_bus::publish(&mut tx, &[Event { topic, data }]).await?);
-        tx.commit().await?;
-        wake.fire(&app.notifier);
-    }
+    // Now rather than when the job comes: a transfer that still runs is refused at its next part.
     if let Some(s3_id) = &upload.s3_upload_id {
         app.storage.abort_multipart(&upload.key, s3_id).await?;
     }

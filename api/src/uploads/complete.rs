@@ -5,26 +5,27 @@
 //! between the two, the next call finds the object there and goes on.
 
 use axum::{Json, extract::State, http::StatusCode};
-use millrace_bus::Event;
 use millrace_domain::{
     ids::{UploadId, VideoId},
     storage::CompletedPart,
-    uploads::{Upload, UploadStatus},
-    videos::{NewVideo, Video, Visibility, topic_of_user},
+    uploads::{AssembleError, Upload, UploadStatus, assemble},
+    videos::{NewVideo, Video, Visibility},
 };
-use millrace_jobs::flows;
+use millrace_jobs::flows::{self, Completion};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{find, object::assemble};
+use super::{find, over};
 use crate::{
     app::App,
     auth::CurrentUser,
     input::{Body, Check, Id},
     problem::{Problem, ProblemBody},
-    relay::upload_event,
     videos::VideoView,
 };
+
+/// The code of an upload whose file has another size than announced.
+const SIZE_MISMATCH: &str = "upload_size_mismatch";
 
 /// What the video is to be called.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,7 +65,7 @@ struct Details {
         (status = 201, body = VideoView),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`upload_incomplete`, or `conflict`: it is over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`upload_incomplete`; `upload_over`: it was aborted or has expired; or `conflict`: its video was deleted", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation` or `upload_size_mismatch`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -118,18 +119,15 @@ fn check_details(body: CompleteUploadRequest) -> Result<Details, Problem> {
 
 /// Completes an upload and returns its video.
 async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video, Problem> {
-    match upload.status {
-        UploadStatus::Pending => {}
-        UploadStatus::Completed => return video_of(app, upload).await,
-        UploadStatus::Aborted | UploadStatus::Expired => return Err(over()),
+    // A sign of life: the sweep does not come between here and the transaction.
+    if !Upload::keep(&app.db, upload.id, app.settings.abandon_after).await? {
+        return ended(app, &find(app, upload.id, upload.user).await?).await;
     }
-    let object = assemble(app, upload, details.parts.as_deref()).await?;
+    let object = assemble(&app.storage, upload, details.parts.as_deref())
+        .await
+        .map_err(incomplete)?;
     if object.size != upload.size {
-        let detail = format!(
-            "the file has {} bytes, not {} as was said",
-            object.size, upload.size
-        );
-        return Err(Problem::refused("upload_size_mismatch", detail));
+        return refuse_size(app, upload).await;
     }
     let new = NewVideo {
         id: VideoId::new(),
@@ -146,38 +144,16 @@ async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video,
     record(app, upload, &new).await
 }
 
-/// The transaction. The upload's row lock puts two completions in order: the second finds the first's video.
+/// The transaction.
 async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Problem> {
     let mut tx = app.db.begin().await?;
-    let locked = Upload::lock(&mut *tx, upload.id, upload.user)
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    match locked.status {
-        UploadStatus::Pending => {}
-        UploadStatus::Completed => {
+    let wake = match flows::complete_upload(&mut tx, new).await? {
+        Completion::Begun(wake) => wake,
+        Completion::Over(upload) => {
             tx.rollback().await?;
-            return video_of(app, upload).await;
+            return ended_meanwhile(app, &upload).await;
         }
-        UploadStatus::Aborted | UploadStatus::Expired => {
-            tx.rollback().await?;
-            // The sweep may have passed before the parts were put together, and it does not come twice.
-            let folder = upload.key.trim_end_matches("source");
-            if let Err(error) = app.storage.delete_prefix(folder).await {
-                tracing::warn!(%error, upload.id = %upload.id, "an aborted upload left its file behind");
-            }
-            return Err(over());
-        }
-    }
-    Upload::complete(&mut *tx, upload.id, new.id).await?;
-    let Some(mut wake) = flows::start_video(&mut tx, new).await? else {
-        tx.rollback().await?;
-        return video_of(app, upload).await;
     };
-    let event = Event {
-        topic: topic_of_user(upload.user),
-        data: upload_event(upload, UploadStatus::Completed, Some(new.id)),
-    };
-    wake.merge(millrace_bus::publish(&mut tx, &[event]).await?);
     let video = Video::find(&mut *tx, new.id)
         .await?
         .ok_or_else(Problem::not_found)?;
@@ -187,11 +163,48 @@ async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Pro
     Ok(video)
 }
 
-async fn video_of(app: &App, upload: &Upload) -> Result<Video, Problem> {
-    let video = Video::of_upload(&app.db, upload.id).await?;
-    video.ok_or_else(|| Problem::conflict("conflict", "the video of this upload was deleted"))
+/// What arrived is not the file that was announced: the upload is over, and a job deletes it. What it reserved is free.
+async fn refuse_size(app: &App, upload: &Upload) -> Result<Video, Problem> {
+    let mut tx = app.db.begin().await?;
+    match flows::abort_upload(&mut tx, upload.id, upload.user, Some(SIZE_MISMATCH)).await? {
+        Some(wake) => {
+            tx.commit().await?;
+            wake.fire(&app.notifier);
+            tracing::info!(upload.id = %upload.id, "an upload has another size than announced");
+        }
+        None => tx.rollback().await?,
+    }
+    ended_meanwhile(app, &find(app, upload.id, upload.user).await?).await
 }
 
-fn over() -> Problem {
-    Problem::conflict("conflict", "the upload was aborted or has expired")
+/// The answer for an upload that ended while its parts were put together. Whoever ended it without a video may have
+/// deleted what was there before that, and does not come twice.
+async fn ended_meanwhile(app: &App, upload: &Upload) -> Result<Video, Problem> {
+    if upload.status != UploadStatus::Completed
+        && let Err(error) = app.storage.delete_prefix(upload.folder()).await
+    {
+        tracing::warn!(%error, upload.id = %upload.id, "an upload that is over left its file behind");
+    }
+    ended(app, upload).await
+}
+
+/// The answer for an upload that is over: its video, or why there is none.
+async fn ended(app: &App, upload: &Upload) -> Result<Video, Problem> {
+    if upload.status == UploadStatus::Completed {
+        let video = Video::of_upload(&app.db, upload.id).await?;
+        return video
+            .ok_or_else(|| Problem::conflict("conflict", "the video of this upload was deleted"));
+    }
+    if upload.error_code.as_deref() == Some(SIZE_MISMATCH) {
+        let detail = format!("the file does not have {} bytes, as was said", upload.size);
+        return Err(Problem::refused(SIZE_MISMATCH, detail));
+    }
+    Err(over())
+}
+
+fn incomplete(error: AssembleError) -> Problem {
+    match error {
+        AssembleError::Storage(error) => error.into(),
+        error => Problem::conflict("upload_incomplete", error.to_string()),
+    }
 }

@@ -6,10 +6,10 @@ mod abort;
 mod begin;
 /// From bytes in the store to a video in the pipeline.
 mod complete;
-/// The file in the store, its parts put together.
-mod object;
-/// Addresses of parts.
+/// Addresses of what is to be sent.
 mod parts;
+/// What a person stores, and may store.
+mod storage;
 /// How far an upload is.
 mod view;
 
@@ -28,7 +28,8 @@ const PART_LIST: usize = 2 * 1024 * 1024;
 /// The routes of this module.
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(begin::create_upload))
+        .routes(routes!(begin::create_upload, view::list_uploads))
+        .routes(routes!(storage::get_storage))
         .routes(routes!(view::get_upload, abort::abort_upload))
         .routes(routes!(parts::sign_parts))
         .merge(
@@ -42,4 +43,9 @@ async fn find(app: &App, id: UploadId, owner: UserId) -> Result<Upload, Problem>
     Upload::find(&app.db, id, owner)
         .await?
         .ok_or_else(Problem::not_found)
+}
+
+/// 409: nothing can be sent to it any more.
+fn over() -> Problem {
+    Problem::conflict("upload_over", "the upload was aborted or has expired")
 }

@@ -1,4 +1,7 @@
-//! Addresses of parts, a few at a time: they end, and a file has thousands.
+//! Addresses of what is to be sent: parts, a few at a time, since addresses end and a file has thousands; or the
+//! whole file, when its one PUT was interrupted.
+
+use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -6,7 +9,7 @@ use millrace_domain::{ids::UploadId, uploads::Upload};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::find;
+use super::{find, over};
 use crate::{
     app::App,
     auth::CurrentUser,
@@ -25,20 +28,31 @@ pub(super) struct PartUrl {
     url: String,
 }
 
-/// Addresses of parts.
+/// One PUT of the whole file, with exactly these headers.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PartUrls {
-    parts: Vec<PartUrl>,
+pub(super) struct WholeUrl {
+    pub(super) url: String,
+    pub(super) headers: BTreeMap<String, String>,
 }
 
-/// Parts whose addresses are wanted.
+/// Addresses of parts, or of the whole file.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct PartUrls {
+    parts: Vec<PartUrl>,
+    /// `url` and `headers` instead of parts, when the upload is a single PUT. 412 from there says that the file has
+    /// arrived.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    whole: Option<WholeUrl>,
+}
+
+/// Parts whose addresses are wanted; of no meaning for a single PUT.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct SignPartsRequest {
     #[schema(min_items = 1, max_items = 100)]
     part_numbers: Vec<u32>,
 }
 
-/// Addresses for further parts.
+/// Addresses for further parts, or again for the single PUT. A sign of life.
 #[utoipa::path(
     post, path = "/api/uploads/{id}/parts", operation_id = "sign_upload_parts", tag = "uploads",
     params(("id" = UploadId, Path)), request_body = SignPartsRequest,
@@ -46,7 +60,7 @@ pub(super) struct SignPartsRequest {
         (status = 200, body = PartUrls),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`conflict`: it is over, or has no parts", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`upload_over`: it became a video, was aborted or has expired", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -59,7 +73,12 @@ pub(super) async fn sign_parts(
 ) -> Result<Json<PartUrls>, Problem> {
     let upload = find(&app, id, caller.user.id).await?;
     let Some(plan) = upload.parts() else {
-        return Err(Problem::conflict("conflict", "this upload has no parts"));
+        alive(&app, &upload).await?;
+        let whole = Some(sign_whole(&app, &upload).await?);
+        return Ok(Json(PartUrls {
+            whole,
+            ..PartUrls::default()
+        }));
     };
     let mut check = Check::default();
     let count = body.part_numbers.len();
@@ -75,11 +94,31 @@ pub(super) async fn sign_parts(
         &format!("must be from 1 to {}", plan.part_count),
     );
     check.finish()?;
-    if !Upload::keep(&app.db, id, app.settings.abandon_after).await? {
-        return Err(Problem::conflict("conflict", "the upload is over"));
-    }
+    alive(&app, &upload).await?;
     let parts = sign(&app, &upload, body.part_numbers).await?;
-    Ok(Json(PartUrls { parts }))
+    Ok(Json(PartUrls { parts, whole: None }))
+}
+
+/// Notes a sign of life.
+async fn alive(app: &App, upload: &Upload) -> Result<(), Problem> {
+    if Upload::keep(&app.db, upload.id, app.settings.abandon_after).await? {
+        Ok(())
+    } else {
+        Err(over())
+    }
+}
+
+/// The address for the whole file.
+pub(super) async fn sign_whole(app: &App, upload: &Upload) -> Result<WholeUrl, Problem> {
+    let ttl = app.settings.upload_url_ttl;
+    let put = app
+        .storage
+        .presign_put(&upload.key, &upload.content_type, upload.size, ttl)
+        .await?;
+    Ok(WholeUrl {
+        url: put.url,
+        headers: put.headers.into_iter().collect(),
+    })
 }
 
 /// Addresses for these parts of an upload.

@@ -24,5 +24,7 @@ mod socket;
 mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// Uploads as far as they go without a store.
+mod uploads;
 /// The built web application.
 mod web;

@@ -223,4 +223,23 @@ impl User {
         .await?;
         Ok(done.rows_affected() == 1)
     }
+
+    /// Gives the user another quota in bytes, or with `None` the configured one; false if there is no such user.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn set_quota(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        quota: Option<u64>,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!(
+            "update users set quota = $2 where id = $1",
+            id.0,
+            quota.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        )
+        .execute(db)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
 }

@@ -25,7 +25,7 @@ use aws_sdk_s3::{
 
 pub use cdn::{Cdn, CdnError, CdnKey, CdnOptions, Pass};
 pub use listing::{ListPage, ListedObject};
-pub use multipart::{CompletedPart, ReceivedPart};
+pub use multipart::{CompletedPart, OpenMultipart, OpenMultiparts, ReceivedPart};
 pub use object::ObjectHead;
 pub use presign::{GetOptions, SignedPut};
 

@@ -54,6 +54,12 @@ impl PartPlan {
         }
     }
 
+    /// Bytes of a part of a file of `size` bytes.
+    pub fn bytes_of(&self, part_number: u32, size: u64) -> u64 {
+        let start = u64::from(part_number.saturating_sub(1)) * self.part_size;
+        size.saturating_sub(start).min(self.part_size)
+    }
+
     /// Whether there is such a part; they count from 1.
     pub fn has(&self, part_number: u32) -> bool {
         (1..=self.part_count).contains(&part_number)
@@ -78,6 +84,8 @@ mod tests {
             assert!(plan.part_size >= 5 * MIB && plan.part_size.is_multiple_of(MIB));
             assert!(count <= 10_000);
             assert!(plan.part_size * count >= size && plan.part_size * (count - 1) < size);
+            let sum: u64 = (1..=plan.part_count).map(|n| plan.bytes_of(n, size)).sum();
+            assert_eq!(sum, size);
             assert!(
                 plan.has(1)
                     && plan.has(plan.part_count)

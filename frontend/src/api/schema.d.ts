@@ -140,6 +140,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller stores, and may store. */
+        get: operations["get_storage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads": {
         parameters: {
             query?: never;
@@ -147,9 +164,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The caller's uploads that are under way or were left, newest first, at most 100. */
+        get: operations["list_uploads"];
         put?: never;
-        /** Begins an upload. */
+        /** Begins an upload, or finds the one that was begun. */
         post: operations["create_upload"];
         delete?: never;
         options?: never;
@@ -201,7 +219,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Addresses for further parts. */
+        /** Addresses for further parts, or again for the single PUT. A sign of life. */
         post: operations["sign_upload_parts"];
         delete?: never;
         options?: never;
@@ -391,6 +409,11 @@ export interface components {
             content_type: string;
             filename: string;
             /**
+             * @description What the client knows the file by, such as a hash of name, size and time: visible ASCII. While an upload of the
+             *     same fingerprint and size is under way, that one is the answer instead of a second one.
+             */
+            fingerprint?: string | null;
+            /**
              * Format: int64
              * @description Bytes.
              */
@@ -483,8 +506,8 @@ export interface components {
             part_number: number;
             url: string;
         };
-        /** @description Addresses of parts. */
-        PartUrls: {
+        /** @description Addresses of parts, or of the whole file. */
+        PartUrls: (components["schemas"]["WholeUrl"] | null) & {
             parts: components["schemas"]["PartUrl"][];
         };
         /** @description The body of every error. */
@@ -503,6 +526,7 @@ export interface components {
              * @example 404
              */
             status: number;
+            storage?: components["schemas"]["Usage"] | null;
             /**
              * @description The status in words.
              * @example Not Found
@@ -584,7 +608,7 @@ export interface components {
             /** Format: int32 */
             part_number: number;
         };
-        /** @description Parts whose addresses are wanted. */
+        /** @description Parts whose addresses are wanted; of no meaning for a single PUT. */
         SignPartsRequest: {
             part_numbers: number[];
         };
@@ -618,17 +642,26 @@ export interface components {
         Upload: {
             /** Format: date-time */
             created_at: string;
+            /** @description Why it was aborted, if not by its owner: `upload_size_mismatch`. */
+            error_code: string | null;
             /** Format: date-time */
             expires_at: string;
             filename: string;
             id: components["schemas"]["UploadId"];
             method: components["schemas"]["Method"];
+            /** @description Numbers of the parts that are to be sent; not in lists. None: only the completion is. */
+            missing: number[];
             /** Format: int32 */
             part_count: number | null;
             /** Format: int64 */
             part_size: number | null;
-            /** @description Those that have arrived, as the store tells. */
+            /** @description Those that have arrived, as the store tells; not in lists. */
             parts: components["schemas"]["Part"][];
+            /**
+             * Format: int64
+             * @description Bytes that have arrived, as the store tells; null when it was not asked.
+             */
+            received_bytes: number | null;
             /**
              * Format: int64
              * @description Bytes.
@@ -642,6 +675,10 @@ export interface components {
          * @description A file on its way in.
          */
         UploadId: string;
+        /** @description A person's uploads. */
+        UploadList: {
+            items: components["schemas"]["Upload"][];
+        };
         /**
          * @description Where an upload stands.
          * @enum {string}
@@ -666,9 +703,37 @@ export interface components {
              * @description Bytes of every part but the last.
              */
             part_size: number;
-            /** @description The first of them; ask for the others when they are due. */
+            /** @description The first of those that are to be sent; ask for the others when they are due. */
             parts: components["schemas"]["PartUrl"][];
             upload_id: components["schemas"]["UploadId"];
+        };
+        /** @description What a person stores, and may store, in bytes. */
+        Usage: {
+            /**
+             * Format: int64
+             * @description How much both may be together; null: as much as they like.
+             */
+            quota: number | null;
+            /**
+             * Format: int64
+             * @description Declared sizes of uploads that are under way.
+             */
+            reserved: number;
+            /**
+             * Format: int64
+             * @description How many uploads are under way.
+             */
+            uploads: number;
+            /**
+             * Format: int64
+             * @description Files of videos.
+             */
+            used: number;
+            /**
+             * Format: int64
+             * @description How many videos there are.
+             */
+            videos: number;
         };
         /** @description A person with an account, as they see themselves. */
         User: {
@@ -733,6 +798,13 @@ export interface components {
          * @enum {string}
          */
         Visibility: "public" | "unlisted" | "private";
+        /** @description One PUT of the whole file, with exactly these headers. */
+        WholeUrl: {
+            headers: {
+                [key: string]: string;
+            };
+            url: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1044,6 +1116,62 @@ export interface operations {
             };
         };
     };
+    get_storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_upload: {
         parameters: {
             query?: never;
@@ -1057,6 +1185,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description the fingerprint is that of an upload under way: this is where it goes on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadTarget"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1074,7 +1211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `validation`, `file_type_not_allowed` or `file_too_large` */
+            /** @description `validation`, `file_type_not_allowed`, `file_too_large` or `quota_exceeded` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1221,7 +1358,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `upload_incomplete`, or `conflict`: it is over */
+            /** @description `upload_incomplete`; `upload_over`: it was aborted or has expired; or `conflict`: its video was deleted */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1282,7 +1419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: it is over, or has no parts */
+            /** @description `upload_over`: it became a video, was aborted or has expired */
             409: {
                 headers: {
                     [name: string]: unknown;

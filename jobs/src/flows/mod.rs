@@ -1,9 +1,9 @@
 //! A row and its jobs, in one function and one transaction: what is written is worked on, and nothing else is.
 
-/// Give an upload up.
+/// The ends of an upload.
 mod upload;
 /// Begin, retry, cancel and delete a video.
 mod video;
 
-pub use upload::abort_upload;
+pub use upload::{Completion, abort_upload, complete_upload, expire_upload};
 pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};

@@ -33,6 +33,10 @@ impl Job for DeleteObjects {
         }
         let mut gone = 0;
         for prefix in &self.prefixes {
+            // Sources may be there in parts only. First, since a completion may put them together meanwhile.
+            if prefix.starts_with("raw/") {
+                cx.storage().abort_multiparts(prefix).await?;
+            }
             gone += cx.storage().delete_prefix(prefix).await?;
         }
         tracing::info!(objects = gone, prefixes = ?self.prefixes, "deleted objects");

@@ -21,4 +21,6 @@ crate::job::kinds! {
     sweep_orphans::SweepOrphans,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
+    /// Ends uploads that were abandoned.
+    sweep_uploads::SweepUploads,
 }
