@@ -9,6 +9,8 @@
 mod admin;
 /// `check`: is everything there that Millrace needs?
 mod check;
+/// `import`: media files of a folder become videos.
+mod import;
 /// `jobs`: look at jobs and act on them.
 mod jobs;
 /// `api`, `worker`, `migrate`: the parts by themselves.
@@ -68,6 +70,8 @@ enum Command {
     /// Look at jobs and act on them.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// Make videos of the media files in a folder. Run again, it goes on where it stopped and imports nothing twice.
+    Import(import::Import),
     /// Say whether everything is there that Millrace needs.
     Check,
     /// Manage accounts with rights.
@@ -93,6 +97,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
                 Command::Migrate => parts::migrate(&config).await,
                 Command::Watch(watch) => watch::run(&config, watch).await,
                 Command::Jobs(jobs) => jobs::run(&config, jobs).await,
+                Command::Import(import) => import::run(&config, import).await,
                 Command::Admin(admin) => admin::run(&config, admin).await,
                 Command::Sweep(sweep) => sweep::run(&config, sweep).await,
                 Command::Up { .. } | Command::Check => Ok(()),
