@@ -13,6 +13,8 @@ mod delivery;
 mod grid;
 /// The rules that the crates keep.
 mod house;
+/// Folders that are imported.
+mod import;
 /// An upload's way to a video that plays.
 mod journey;
 /// Players that others wrote.
@@ -27,3 +29,5 @@ mod refusal;
 mod startup;
 /// Objects that no row names.
 mod sweep;
+/// Uploads that are interrupted, ended, or left.
+mod uploads;

@@ -4,7 +4,7 @@
 pub mod cdn;
 /// Clips that ffmpeg draws, made once.
 mod clip;
-/// The command line, run to its end.
+/// The command line.
 mod command;
 /// A database per test, copied from a template.
 mod database;
@@ -34,6 +34,7 @@ mod wait;
 mod worker;
 
 pub use clip::Clip;
+pub use command::Said;
 pub use direct::Film;
 pub use person::Person;
 pub use player::{Fetched, Player, Rendition};

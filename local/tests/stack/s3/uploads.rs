@@ -1,5 +1,8 @@
 //! Uploads in parts, and kills in between.
 
+use futures::StreamExt as _;
+use millrace_domain::storage::{Storage, StorageError, StorageOptions};
+
 use super::*;
 
 #[tokio::test]
@@ -216,4 +219,46 @@ async fn a_kill_between_the_steps_of_a_completion_loses_nothing() {
     std::fs::remove_file(stack.folder.join("buckets/media/k")).unwrap();
     let stack = stack.reopen().await;
     assert_eq!(stack.files("multipart"), 0);
+}
+
+#[tokio::test]
+async fn open_uploads_are_listed_page_by_page_and_dropped() {
+    let stack = Stack::start().await;
+    let storage = Storage::new(&StorageOptions {
+        endpoint: Some(stack.endpoint.clone()),
+        public_endpoint: None,
+        region: "us-east-1".into(),
+        bucket: "media".into(),
+        access_key: "local".into(),
+        secret_key: "secret".into(),
+        path_style: true,
+    });
+    // More than S3 tells at a time; one key twice, since a key may have several.
+    let mut keys: Vec<String> = (0..1010).map(|n| format!("raw/{n:04}")).collect();
+    keys.push("raw/0005".into());
+    keys.sort();
+    let begun = futures::stream::iter(&keys)
+        .map(|key| stack.begin(key))
+        .buffer_unordered(16);
+    let begun: Vec<String> = begun.collect().await;
+    stack.begin("other/1").await;
+    let part = storage.upload_part("raw/0005", "nothing", 1, bytes::Bytes::from_static(b"x"));
+    assert!(matches!(part.await, Err(StorageError::NotFound(_))));
+
+    let first = storage.list_multiparts("raw/", None).await.unwrap();
+    assert_eq!(first.uploads.len(), 1000);
+    let second = storage.list_multiparts("raw/", first.next).await.unwrap();
+    assert_eq!((second.uploads.len(), &second.next), (11, &None));
+    let all: Vec<_> = first.uploads.into_iter().chain(second.uploads).collect();
+    let listed: Vec<&str> = all.iter().map(|upload| upload.key.as_str()).collect();
+    assert_eq!(listed, keys);
+    let ids: std::collections::HashSet<_> = all.iter().map(|upload| &upload.upload_id).collect();
+    assert_eq!(ids.len(), begun.len());
+    let hour = Duration::from_secs(3600);
+    assert!(all.iter().all(|u| u.begun_at.elapsed().unwrap() < hour));
+
+    assert_eq!(storage.abort_multiparts("raw/").await.unwrap(), 1011);
+    assert_eq!(storage.abort_multiparts("raw/").await.unwrap(), 0);
+    let left = storage.list_multiparts("", None).await.unwrap();
+    assert_eq!(left.uploads.len(), 1);
 }
