@@ -123,9 +123,19 @@ async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video,
     if !Upload::keep(&app.db, upload.id, app.settings.abandon_after).await? {
         return ended(app, &find(app, upload.id, upload.user).await?).await;
     }
-    let object = assemble(&app.storage, upload, details.parts.as_deref())
-        .await
-        .map_err(incomplete)?;
+    let object = match assemble(&app.storage, upload, details.parts.as_deref()).await {
+        Ok(object) => object,
+        Err(AssembleError::Storage(error)) => return Err(error.into()),
+        Err(error) => {
+            // It may be an abort that took the parts away.
+            let now = find(app, upload.id, upload.user).await?;
+            if now.status != UploadStatus::Pending {
+                return ended(app, &now).await;
+            }
+            let detail = error.to_string();
+            return Err(Problem::conflict("upload_incomplete", detail));
+        }
+    };
     if object.size != upload.size {
         return refuse_size(app, upload).await;
     }
@@ -200,11 +210,4 @@ async fn ended(app: &App, upload: &Upload) -> Result<Video, Problem> {
         return Err(Problem::refused(SIZE_MISMATCH, detail));
     }
     Err(over())
-}
-
-fn incomplete(error: AssembleError) -> Problem {
-    match error {
-        AssembleError::Storage(error) => error.into(),
-        error => Problem::conflict("upload_incomplete", error.to_string()),
-    }
 }
