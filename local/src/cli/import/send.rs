@@ -18,7 +18,7 @@ use indicatif::{HumanBytes, ProgressBar};
 use millrace_bus::Notifier;
 use millrace_domain::{
     ids::{UploadId, UserId, VideoId},
-    storage::Storage,
+    storage::{Storage, StorageError},
     uploads::{
         NewUpload, Once, PartPlan, Quota, Received, Reserved, Upload, UploadStatus, Usage, accept,
         assemble, clean_name, reserve, title_of,
@@ -119,7 +119,18 @@ impl Importer {
             Begun::Upload(upload) => upload,
             Begun::Done(upload) => return Ok(imported(&upload)),
         };
-        self.send(&known, &upload, bar).await?;
+        if let Err(error) = self.send(&known, &upload, bar).await {
+            let gone = error.downcast_ref::<StorageError>();
+            if !matches!(gone, Some(StorageError::NotFound(_))) {
+                return Err(error);
+            }
+            // Another import may have put the parts together; or a rule of the store dropped them for their age. Then
+            // this upload cannot go on, but another one can begin.
+            if self.storage.head(&upload.key).await?.is_none() {
+                self.give_up(&upload, None).await?;
+                bail!("what was sent of it is gone from the store; import it again");
+            }
+        }
         let now = std::fs::metadata(&known.path)?;
         let unchanged =
             now.len() == known.before.len() && now.modified()? == known.before.modified()?;
