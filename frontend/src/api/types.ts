@@ -17,10 +17,10 @@ export type Stage = Schemas['Stage']
 export type Quality = Schemas['Quality']
 
 export type UploadTicket = Schemas['UploadTarget']
-export type UploadRequest = Schemas['CreateUploadRequest']
-export type UploadPart = Schemas['PartUrl']
-export type UploadParts = Schemas['PartUrls']
-export type FinishedPart = Schemas['SentPart']
+export type UploadRequest = Schemas['CreateUploadRequest'] & { fingerprint?: string }
+export type UploadParts = Schemas['PartUrls'] & { url?: string; headers?: Record<string, string> }
+export type Upload = Schemas['Upload'] & { received_bytes?: number | null }
+export type Storage = { used: number; reserved: number; quota: number | null; videos: number; uploads: number }
 export type Completion = Schemas['CompleteUploadRequest']
 
 export type SocketTicket = Schemas['TicketResponse']

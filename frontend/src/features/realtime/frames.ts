@@ -1,5 +1,5 @@
 // The frames of the socket, as both sides write them.
-import type { LiveVideo } from '@/api/types'
+import type { LiveVideo, Upload } from '@/api/types'
 
 /** Where a topic is: `seq` grows by one with each durable event of one `epoch`. */
 export interface Position {
@@ -41,7 +41,7 @@ export type UserData =
   | { type: 'user'; videos: (LiveVideo | VideoData)[]; uploads: unknown[] }
   | { type: 'video'; video: LiveVideo; generation?: number }
   | { type: 'video_deleted'; id: string }
-  | { type: 'upload'; upload: { id: string; status: string; video_id: string | null } }
+  | { type: 'upload'; upload: { id: string; status: Upload['status']; video_id: string | null } }
 
 /** What a subscriber gets: a snapshot replaces what it knew, an event changes it. */
 export interface Delivery {

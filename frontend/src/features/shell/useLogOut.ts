@@ -1,4 +1,4 @@
-// Logging out from anywhere: drop a running upload, end the session, go home.
+// Logging out from anywhere: end the session, go home. Uploads stop with the session and stay remembered.
 import { useI18n } from 'vue-i18n'
 import { useRouter } from 'vue-router'
 import { useSession } from '@/features/auth/session'
@@ -9,8 +9,6 @@ export function useLogOut() {
   const router = useRouter()
   const session = useSession()
   return async (): Promise<void> => {
-    const { useUpload } = await import('@/features/uploads/useUpload')
-    useUpload().cancel()
     await session.logOut().catch(() => undefined) // The memory is cleared either way.
     await router.push('/')
     await notify('info', t('nav.loggedOut'))

@@ -2,7 +2,7 @@
 import axios from 'axios'
 import { send } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { Completion, FinishedPart, PublicConfig, UploadPart, UploadParts, UploadRequest, UploadTicket, Video } from '@/api/types'
+import type { Completion, PublicConfig, Storage, Upload, UploadParts, UploadRequest, UploadTicket, Video } from '@/api/types'
 
 /** What the person says about the video. */
 export type UploadDetails = Required<{ [Key in 'title' | 'description' | 'visibility']: NonNullable<Completion[Key]> }>
@@ -15,18 +15,32 @@ export function startUpload(file: UploadRequest): Promise<UploadTicket> {
   return send({ method: 'post', url: '/uploads', data: file })
 }
 
-export async function signParts(id: string, part_numbers: number[]): Promise<UploadPart[]> {
-  const answer = await send<UploadParts>({ method: 'post', url: `/uploads/${id}/parts`, data: { part_numbers } })
-  return answer.parts
+/** How far an upload is, by the store's own list of parts. */
+export function getUpload(id: string): Promise<Upload> {
+  return send({ url: `/uploads/${id}` })
+}
+
+/** One's own unfinished uploads. */
+export async function listUploads(): Promise<Upload[]> {
+  const page = await send<{ items: Upload[] }>({ url: '/uploads' })
+  return page.items
+}
+
+export function signParts(id: string, part_numbers: number[]): Promise<UploadParts> {
+  return send({ method: 'post', url: `/uploads/${id}/parts`, data: { part_numbers } })
 }
 
 export function abortUpload(id: string): Promise<void> {
   return send({ method: 'delete', url: `/uploads/${id}` })
 }
 
-export function completeUpload(id: string, details: UploadDetails, parts?: FinishedPart[]): Promise<Video> {
-  // Joining thousands of parts takes the storage a while.
-  return send({ method: 'post', url: `/uploads/${id}/complete`, data: { ...details, parts }, timeout: 120_000 })
+/** The parts are not named: what the store has counts. Joining thousands of them takes it a while. */
+export function completeUpload(id: string, details: UploadDetails): Promise<Video> {
+  return send({ method: 'post', url: `/uploads/${id}/complete`, data: details, timeout: 120_000 })
+}
+
+export function getStorage(): Promise<Storage> {
+  return send({ url: '/me/storage' })
 }
 
 /** Sends bytes to a presigned address and returns their ETag. No header of ours may go there: the signature forbids it. */

@@ -17,6 +17,25 @@ export function planParts(size: number, partSize: number): Part[] {
   }))
 }
 
+/** The parts that arrived whole, by number. */
+export function wholeParts(upload: { size: number; parts: { part_number: number; size: number }[] }, partSize: number): number[] {
+  const plan = planParts(upload.size, partSize)
+  const whole = upload.parts.filter(({ part_number, size }) => {
+    const part = plan[part_number - 1]
+    return part !== undefined && part.end - part.start === size
+  })
+  return whole.map(({ part_number }) => part_number)
+}
+
+/** How many bytes these parts have. */
+export function sizeOfParts(numbers: number[], size: number, partSize: number): number {
+  const plan = planParts(size, partSize)
+  return numbers.reduce((sum, number) => {
+    const part = plan[number - 1]
+    return part ? sum + part.end - part.start : sum
+  }, 0)
+}
+
 export type FileFault = 'empty' | 'file_too_large' | 'file_type_not_allowed'
 
 /** Why a file cannot be uploaded, or null when it can. The server decides again. */
@@ -52,6 +71,7 @@ const CONTENT_TYPES: Record<string, string> = {
   wav: 'audio/wav',
   flac: 'audio/flac',
   ogg: 'audio/ogg',
+  aac: 'audio/aac',
 }
 
 /** The content type to declare. Browsers know few containers, and name some of them in several ways. */

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Problem } from '@/api/problem'
 import type { UploadTicket } from '@/api/types'
-import { Transfer, type TransferPorts } from './transfer'
+import { Transfer, type TransferNews, type TransferPorts } from './transfer'
 
 const MIB = 1024 * 1024
 
@@ -12,14 +12,15 @@ function multipart(size: number, partSize: number, signed: number): { file: Blob
 }
 
 function ports(put: TransferPorts['put']): TransferPorts & { sign: ReturnType<typeof vi.fn<TransferPorts['sign']>> } {
-  const sign = vi.fn<TransferPorts['sign']>((_, numbers) => Promise.resolve(numbers.map((part_number) => ({ part_number, url: `again/${part_number}` }))))
+  const sign = vi.fn<TransferPorts['sign']>((_, numbers) => Promise.resolve({ parts: numbers.map((part_number) => ({ part_number, url: `again/${part_number}` })) }))
   return { put, sign, pause: () => Promise.resolve() }
 }
 const number = (url: string) => Number(url.split('/')[1])
 const going = new AbortController().signal
+const news = (some: Partial<TransferNews> = {}): TransferNews => ({ onProgress: () => undefined, onPart: () => undefined, onStall: () => undefined, ...some })
 
 describe('Transfer', () => {
-  it('sends all parts, at most three at a time, and lists them in order', async () => {
+  it('sends all parts, at most four at a time', async () => {
     const { file, ticket } = multipart(7 * MIB + 5, MIB, 8)
     let atOnce = 0
     let most = 0
@@ -34,12 +35,12 @@ describe('Transfer', () => {
         atOnce -= 1
         return `"${number(url)}"`
       }),
-      () => undefined,
+      news(),
     )
-    const parts = await transfer.run(going)
-    expect(most).toBe(3)
+    await transfer.run(going)
+    expect(most).toBe(4)
+    expect([...sizes.keys()].sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(sizes.get(8)).toBe(5)
-    expect(parts).toEqual(Array.from({ length: 8 }, (_, index) => ({ part_number: index + 1, etag: `"${index + 1}"` })))
   })
 
   it('tries a failed part again and counts its bytes once', async () => {
@@ -54,7 +55,7 @@ describe('Transfer', () => {
         if (number(url) === 2 && faults-- > 0) return Promise.reject(new Problem(503, 'unavailable', 'slow down'))
         return Promise.resolve('"x"')
       }),
-      (sent) => seen.push(sent),
+      news({ onProgress: (sent) => seen.push(sent) }),
     )
     await transfer.run(going)
     expect(seen.at(-1)).toBe(3 * MIB)
@@ -68,14 +69,14 @@ describe('Transfer', () => {
       used.push(url)
       return url === 'first/1' ? Promise.reject(new Problem(403, 'forbidden', 'expired')) : Promise.resolve('"x"')
     })
-    await new Transfer(file, ticket, outside, () => undefined).run(going)
+    await new Transfer(file, ticket, outside, news()).run(going)
     expect(used).toContain('again/1')
   })
 
   it('signs further parts in batches, never the same part twice', async () => {
     const { file, ticket } = multipart(50, 1, 4)
     const outside = ports(() => Promise.resolve('"x"'))
-    await new Transfer(file, ticket, outside, () => undefined).run(going)
+    await new Transfer(file, ticket, outside, news()).run(going)
     const asked = outside.sign.mock.calls.flatMap(([, numbers]) => numbers)
     expect(asked).toHaveLength(46)
     expect(new Set(asked).size).toBe(46)
@@ -92,10 +93,10 @@ describe('Transfer', () => {
       sent.set(part, (sent.get(part) ?? 0) + 1)
       return Promise.resolve('"x"')
     })
-    const transfer = new Transfer(file, ticket, outside, () => undefined)
+    const transfer = new Transfer(file, ticket, outside, news())
     await expect(transfer.run(going)).rejects.toMatchObject({ status: 400 })
     broken = false
-    expect(await transfer.run(going)).toHaveLength(4)
+    await transfer.run(going)
     expect([...sent.values()]).toEqual([1, 1, 1, 1])
   })
 
@@ -106,7 +107,7 @@ describe('Transfer', () => {
       (_url, _body, _headers, _progress, signal) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Problem(0, 'aborted', 'aborted')))),
     )
-    const run = new Transfer(file, ticket, outside, () => undefined).run(abort.signal)
+    const run = new Transfer(file, ticket, outside, news()).run(abort.signal)
     abort.abort()
     await expect(run).rejects.toMatchObject({ code: 'aborted' })
   })
@@ -114,7 +115,7 @@ describe('Transfer', () => {
   it('sends a small file with the headers that were signed', async () => {
     const put = vi.fn<TransferPorts['put']>(() => Promise.resolve('"x"'))
     const ticket: UploadTicket = { upload_id: 'u', method: 'single', url: 'one', headers: { 'content-type': 'video/mp4' } }
-    expect(await new Transfer(new Blob(['abc']), ticket, ports(put), () => undefined).run(going)).toBeUndefined()
+    await new Transfer(new Blob(['abc']), ticket, ports(put), news()).run(going)
     expect(put.mock.calls[0]?.slice(0, 3)).toEqual(['one', expect.any(Blob), { 'content-type': 'video/mp4' }])
   })
 
@@ -125,7 +126,61 @@ describe('Transfer', () => {
       .mockRejectedValueOnce(new Problem(412, 'internal', 'precondition failed'))
     const ticket: UploadTicket = { upload_id: 'u', method: 'single', url: 'one', headers: {} }
     const seen: number[] = []
-    await new Transfer(new Blob(['abc']), ticket, ports(put), (sent) => seen.push(sent)).run(going)
+    await new Transfer(new Blob(['abc']), ticket, ports(put), news({ onProgress: (sent) => seen.push(sent) })).run(going)
     expect(seen.at(-1)).toBe(3)
+  })
+
+  it('sends only what the store does not have', async () => {
+    const { file, ticket } = multipart(5 * MIB, MIB, 5)
+    const sent: number[] = []
+    const seen: number[] = []
+    const outside = ports((url) => {
+      sent.push(number(url))
+      return Promise.resolve('"x"')
+    })
+    await new Transfer(file, ticket, outside, news({ onProgress: (bytes) => seen.push(bytes) }), [1, 3, 4]).run(going)
+    expect(sent.sort()).toEqual([2, 5])
+    expect(seen[0]).toBe(3 * MIB)
+    expect(seen.at(-1)).toBe(5 * MIB)
+  })
+
+  it('waits for a lost network however long it takes, and says so', async () => {
+    const { file, ticket } = multipart(2 * MIB, MIB, 2)
+    let silent = 40
+    const stalls: boolean[] = []
+    const outside = ports((_url, body, _headers, onProgress) => {
+      if (silent-- > 0) return Promise.reject(new Problem(0, 'network', 'gone'))
+      onProgress(body.size)
+      return Promise.resolve('"x"')
+    })
+    await new Transfer(file, ticket, outside, news({ onStall: (stalled) => stalls.push(stalled) })).run(going)
+    expect(stalls[0]).toBe(true)
+    expect(stalls.at(-1)).toBe(false)
+  })
+
+  it('gives up on a store that keeps refusing', async () => {
+    const { file, ticket } = multipart(MIB, MIB, 1)
+    const put = vi.fn<TransferPorts['put']>(() => Promise.reject(new Problem(503, 'unavailable', 'slow down')))
+    await expect(new Transfer(file, ticket, ports(put), news()).run(going)).rejects.toMatchObject({ status: 503 })
+    expect(put).toHaveBeenCalledTimes(6)
+  })
+
+  it('tells a file that cannot be read from a lost network', async () => {
+    const unreadable = { size: 10, slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')), slice: () => unreadable.slice() }) }
+    const ticket: UploadTicket = { upload_id: 'u', method: 'single', url: 'one', headers: {} }
+    const outside = ports(() => Promise.reject(new Problem(0, 'network', 'ERR_UPLOAD_FILE_CHANGED')))
+    await expect(new Transfer(unreadable as unknown as Blob, ticket, outside, news()).run(going)).rejects.toMatchObject({ code: 'file_unreadable' })
+  })
+
+  it('signs a single address anew when it has expired', async () => {
+    const ticket: UploadTicket = { upload_id: 'u', method: 'single', url: 'old', headers: { a: '1' } }
+    const used: unknown[] = []
+    const outside = ports((url, _body, headers) => {
+      used.push([url, headers])
+      return url === 'old' ? Promise.reject(new Problem(403, 'internal', 'expired')) : Promise.resolve('"x"')
+    })
+    outside.sign.mockResolvedValue({ parts: [], url: 'new', headers: { a: '2' } })
+    await new Transfer(new Blob(['abc']), ticket, outside, news()).run(going)
+    expect(used).toEqual([['old', { a: '1' }], ['new', { a: '2' }]])
   })
 })
