@@ -94,7 +94,6 @@ export default {
     total: 'Videos',
     ready: 'Ready to watch',
     processing: 'Processing',
-    storage: 'Storage used',
     nowProcessing: 'Processing now',
     recent: 'Recent videos',
     all: 'All videos',

@@ -96,7 +96,6 @@ const messages: typeof en = {
     total: '影片',
     ready: '可觀看',
     processing: '處理中',
-    storage: '已用空間',
     nowProcessing: '正在處理',
     recent: '最近的影片',
     all: '所有影片',

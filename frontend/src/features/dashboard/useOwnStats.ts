@@ -1,4 +1,4 @@
-// Counts over all of one's own videos: how many in which state, and how much they take.
+// Counts over all of one's own videos: how many in which state.
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { Problem } from '@/api/problem'
 import type { Video } from '@/api/types'
@@ -20,7 +20,6 @@ export function useOwnStats() {
   const processing = computed(() => videos.value.filter((video) => video.status === 'processing'))
   const failed = computed(() => videos.value.filter((video) => video.status === 'failed' && video.error?.code !== 'cancelled'))
   const ready = computed(() => videos.value.filter((video) => video.status === 'ready').length)
-  const storage = computed(() => videos.value.reduce((sum, video) => sum + video.file_size, 0))
 
   async function load(): Promise<void> {
     loading.value = all.value.length === 0
@@ -45,5 +44,5 @@ export function useOwnStats() {
 
   void load()
   onScopeDispose(() => abort.abort())
-  return { videos, processing, failed, ready, storage, partial, loading, error, load }
+  return { videos, processing, failed, ready, partial, loading, error, load }
 }

@@ -67,9 +67,9 @@ export class UploadQueue {
     return item
   }
 
-  /** The unfinished upload of this browser that a file seems to belong to. */
+  /** The unfinished upload of this browser that a file seems to belong to. Files of a batch may share size and date. */
   find(file: File): UploadItem | undefined {
-    const fits = ({ print }: Work) => print.modified !== null && looksLike(print, file)
+    const fits = ({ print }: Work) => print.name === file.name && print.modified !== null && looksLike(print, file)
     return this.items.find((item) => item.phase !== 'done' && fits(this.rows.work(item)))
   }
 
