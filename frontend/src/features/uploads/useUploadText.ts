@@ -29,6 +29,7 @@ export function useUploadText() {
       case 'paused':
         return `${t('upload.paused')} · ${amount(item)}`
       case 'lost':
+        if (item.sent === 0 && !item.reachable) return t('upload.lostNothing')
         return t(item.reachable ? 'upload.lostReachable' : 'upload.lost', { percent: format.percent(percentOf(item)) })
       case 'finishing':
       case 'elsewhere':

@@ -1,0 +1,48 @@
+// Every code that the server can give has a sentence in every language. The sources are read, so that a new code that
+// nobody translated fails here and not before a person.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import en from '../src/i18n/en'
+import zh from '../src/i18n/zh-TW'
+
+function sources(crate: string): string {
+  const folder = join(import.meta.dirname, '..', '..', crate, 'src')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.rs'))
+  return files.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n')
+}
+const [domain, jobs, api] = [sources('domain'), sources('jobs'), sources('api')]
+
+function found(source: string, patterns: RegExp[]): string[] {
+  // What only tests say reaches nobody.
+  const spoken = source.replace(/#\[cfg\(test\)\]\s*mod tests \{[\s\S]*?\n\}/g, '')
+  return [...new Set(patterns.flatMap((pattern) => [...spoken.matchAll(pattern)].map((match) => match[1] ?? '')))].sort()
+}
+
+const videoCodes = [
+  ...found(domain, [/MediaError::input\(\s*"([a-z_]+)"/g, /Class::Input\("([a-z_]+)"\)/g, /Class::\w+ => "([a-z_]+)"/g]),
+  ...found(jobs, [/\.with_code\("([a-z_]+)"\)/g, /"([a-z_]+)"\.to_owned\(\),\s*"[A-Z]/g]),
+]
+const problemCodes = found(api, [
+  /Problem::(?:conflict|refused|bad_request)\(\s*"([a-z_]+)"/g,
+  /Problem::new\(\s*StatusCode::\w+,\s*"([a-z_]+)"/g,
+  /Self::new\(\s*StatusCode::\w+,\s*"([a-z_]+)"/g,
+])
+
+describe.each([
+  ['en', en],
+  ['zh-TW', zh],
+])('%s', (_language, texts) => {
+  it.each([...new Set(videoCodes)])('says why a video failed: %s', (code) => {
+    expect(texts.videoErrors).toHaveProperty(code)
+  })
+
+  it.each(problemCodes)('says what is wrong with a request: %s', (code) => {
+    expect(texts.errors).toHaveProperty(code)
+  })
+})
+
+it('finds the codes in the sources', () => {
+  expect(videoCodes).toEqual(expect.arrayContaining(['not_media', 'source_missing', 'transcoder_failed', 'processing_failed', 'cancelled']))
+  expect(problemCodes).toEqual(expect.arrayContaining(['not_found', 'throttled', 'username_taken', 'upload_incomplete', 'unauthenticated']))
+})
