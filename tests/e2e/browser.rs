@@ -6,9 +6,13 @@ use anyhow::{Context as _, Result};
 use millrace_tests::{Clip, Stack, within};
 use tokio::process::Command;
 
+/// Bytes that each person may store.
+const QUOTA: i64 = 512 * 1024 * 1024;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_upload_follow_and_watch_in_a_browser() -> Result<()> {
-    let stack = Stack::start().await?;
+    // Room for the journeys' files, and none for the one that must not fit.
+    let stack = Stack::with().set("uploads.quota", QUOTA).start().await?;
     let _worker = stack.worker("worker").await?;
     journeys(&stack, &[]).await?;
     stack.end().await
@@ -39,7 +43,7 @@ pub(crate) async fn journeys(stack: &Stack, arguments: &[&str]) -> Result<String
     npm.env("BASE_URL", stack.address())
         .env("CLIP", clip)
         .env("SHOTS", stack.folder().join("shots"));
-    let output = within("the journeys end", Duration::from_secs(300), npm.output())
+    let output = within("the journeys end", Duration::from_secs(480), npm.output())
         .await?
         .context("npm cannot be started")?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

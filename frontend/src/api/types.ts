@@ -17,10 +17,12 @@ export type Stage = Schemas['Stage']
 export type Quality = Schemas['Quality']
 
 export type UploadTicket = Schemas['UploadTarget']
-export type UploadRequest = Schemas['CreateUploadRequest'] & { fingerprint?: string }
-export type UploadParts = Schemas['PartUrls'] & { url?: string; headers?: Record<string, string> }
-export type Upload = Schemas['Upload'] & { received_bytes?: number | null }
-export type Storage = { used: number; reserved: number; quota: number | null; videos: number; uploads: number }
+export type UploadRequest = Schemas['CreateUploadRequest']
+/** Addresses of parts, or of the whole where there are none. (What the generator makes of a flattened option fits neither.) */
+export type UploadParts = { parts: Schemas['PartUrl'][] } & Partial<Schemas['WholeUrl']>
+export type Upload = Schemas['Upload']
+export type UploadList = Schemas['UploadList']
+export type Storage = Schemas['Usage']
 export type Completion = Schemas['CompleteUploadRequest']
 
 export type SocketTicket = Schemas['TicketResponse']

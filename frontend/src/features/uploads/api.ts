@@ -2,7 +2,7 @@
 import axios from 'axios'
 import { send } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { Completion, PublicConfig, Storage, Upload, UploadParts, UploadRequest, UploadTicket, Video } from '@/api/types'
+import type { Completion, PublicConfig, Storage, Upload, UploadList, UploadParts, UploadRequest, UploadTicket, Video } from '@/api/types'
 
 /** What the person says about the video. */
 export type UploadDetails = Required<{ [Key in 'title' | 'description' | 'visibility']: NonNullable<Completion[Key]> }>
@@ -22,7 +22,7 @@ export function getUpload(id: string): Promise<Upload> {
 
 /** One's own unfinished uploads. */
 export async function listUploads(): Promise<Upload[]> {
-  const page = await send<{ items: Upload[] }>({ url: '/uploads' })
+  const page = await send<UploadList>({ url: '/uploads' })
   return page.items
 }
 

@@ -14,7 +14,7 @@ const PART = 1000
 
 /** A server with uploads and a store, and the browser's memory: what outlives a tab. */
 function world() {
-  const uploads = new Map<string, Upload & { fingerprint?: string; object: boolean }>()
+  const uploads = new Map<string, Upload & { fingerprint?: string | null }>()
   const videos = new Map<string, Video>()
   const records = new Map<string, Remembered>()
   const held = new Map<string, object>()
@@ -45,7 +45,8 @@ function world() {
         const part_count = Math.ceil(size / PART)
         if (!same) {
           const times = { created_at: '', expires_at: '' }
-          uploads.set(id, { id, status: 'pending', filename, size, method: 'multipart', part_size: PART, part_count, parts: [], video_id: null, ...times, fingerprint, object: false } as never)
+          const plan = { method: 'multipart' as const, part_size: PART, part_count, parts: [], missing: [], received_bytes: null }
+          uploads.set(id, { id, status: 'pending', filename, size, ...plan, video_id: null, error_code: null, ...times, fingerprint })
         }
         const missing = planParts(size, PART).filter(({ number }) => !uploads.get(id)?.parts.some(({ part_number }) => part_number === number))
         return { method: 'multipart', upload_id: id, part_size: PART, part_count, parts: missing.map(({ number }) => ({ part_number: number, url: `${id}/${number}` })) }
@@ -53,7 +54,9 @@ function world() {
       look: async (id) => {
         const upload = uploads.get(id)
         if (!upload) throw new Problem(404, 'not_found', 'absent')
-        return upload
+        const there = upload.parts.map(({ part_number }) => part_number)
+        const missing = planParts(upload.size, PART).map(({ number }) => number).filter((number) => !there.includes(number))
+        return { ...upload, missing, received_bytes: received(upload) }
       },
       list: async () => [...uploads.values()].filter(({ status }) => status === 'pending').map((upload) => ({ ...upload, parts: [], received_bytes: received(upload) })),
       sign: async (id, numbers) => ({ parts: numbers.map((part_number) => ({ part_number, url: `${id}/${part_number}` })) }),
@@ -99,7 +102,7 @@ function world() {
           return true
         },
         release: (id) => void (held.get(id) === self && held.delete(id)),
-        freed: (id) => vi.waitUntil(() => !held.has(id)).then(() => undefined),
+        freed: (id) => until(() => !held.has(id)).then(() => undefined),
       },
     }
     const queue = new UploadQueue(ports)
@@ -117,8 +120,11 @@ const file = (name: string, size: number, modified = 7): Chosen => ({
   file: new File([new Uint8Array(size).fill(size % 251)], name, { lastModified: modified }),
   handle: null,
 })
-const phase = (item: UploadItem | undefined, wanted: UploadItem['phase']) => vi.waitUntil(() => item?.phase === wanted)
+const until = (condition: () => unknown) => vi.waitUntil(condition, { timeout: 20_000 })
+const phase = (item: UploadItem | undefined, wanted: UploadItem['phase']) => until(() => item?.phase === wanted)
 const numbers = (urls: string[]) => urls.map((url) => Number(url.split('/')[1])).sort()
+
+vi.setConfig({ testTimeout: 30_000 })
 
 let outside: ReturnType<typeof world>
 beforeEach(() => {
@@ -131,11 +137,11 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const [first, second, third] = [file('a.mp4', 500), file('b.mp4', 600), file('c.mp4', 700)].map((one) => queue.add(one, 'public'))
-    await vi.waitUntil(() => outside.waiting.length === 2)
+    await until(() => outside.waiting.length === 2)
     expect([first, second, third].map((item) => item?.phase)).toEqual(['sending', 'sending', 'queued'])
     outside.waiting[0]?.arrive()
     await phase(first, 'done')
-    await vi.waitUntil(() => outside.waiting.length === 3)
+    await until(() => outside.waiting.length === 3)
     outside.told.hold = false
     for (const one of outside.waiting.slice(1)) one.arrive()
     await Promise.all([phase(second, 'done'), phase(third, 'done')])
@@ -157,7 +163,7 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 500), 'unlisted')
-    await vi.waitUntil(() => outside.waiting.length === 1)
+    await until(() => outside.waiting.length === 1)
     await queue.publish(item)
     outside.waiting[0]?.arrive()
     await phase(item, 'done')
@@ -168,10 +174,10 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 6 * PART), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 4)
+    await until(() => outside.waiting.length === 4)
     outside.waiting[0]?.arrive()
     outside.waiting[1]?.arrive()
-    await vi.waitUntil(() => outside.waiting.length === 6)
+    await until(() => outside.waiting.length === 6)
     queue.pause(item)
     expect(outside.waiting.slice(2).every(({ signal }) => signal.aborted)).toBe(true)
     await phase(item, 'paused')
@@ -198,10 +204,10 @@ describe('UploadQueue', () => {
     outside.told.hold = true
     const lost = before.queue.add(file('a.mp4', 6 * PART), 'public')
     lost.details.title = 'Kept'
-    await vi.waitUntil(() => outside.waiting.length === 4)
+    await until(() => outside.waiting.length === 4)
     before.queue.note(lost)
     for (const one of outside.waiting.slice(0, 3)) one.arrive()
-    await vi.waitUntil(() => outside.waiting.length === 6)
+    await until(() => outside.waiting.length === 6)
     before.crash()
     outside.told.hold = false
 
@@ -221,7 +227,7 @@ describe('UploadQueue', () => {
     const chosen = file('a.mp4', 2 * PART)
     const handle = { kind: 'file' as const, getFile: () => Promise.resolve(chosen.file) }
     before.queue.add({ ...chosen, handle: null }, 'public')
-    await vi.waitUntil(() => outside.waiting.length === 2)
+    await until(() => outside.waiting.length === 2)
     before.crash()
     outside.told.hold = false
     const [id, record] = [...outside.records][0]!
@@ -235,7 +241,7 @@ describe('UploadQueue', () => {
     const before = outside.tab()
     outside.told.hold = true
     before.queue.add(file('a.mp4', 2 * PART), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 2)
+    await until(() => outside.waiting.length === 2)
     before.crash()
     const { queue } = outside.tab()
     await recall(queue, 'ann')
@@ -262,7 +268,7 @@ describe('UploadQueue', () => {
     const first = outside.tab()
     outside.told.hold = true
     first.queue.add(file('a.mp4', 2 * PART), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 2)
+    await until(() => outside.waiting.length === 2)
     const { queue } = outside.tab()
     await recall(queue, 'ann')
     await phase(queue.items[0], 'elsewhere')
@@ -277,7 +283,7 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     queue.add(file('a.mp4', 500), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 1)
+    await until(() => outside.waiting.length === 1)
     queue.enter('bob')
     expect(queue.items).toHaveLength(0)
     expect(outside.waiting[0]?.signal.aborted).toBe(true)
@@ -289,7 +295,7 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 500), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 1)
+    await until(() => outside.waiting.length === 1)
     outside.waiting[0]?.fail(new Problem(404, 'internal', 'NoSuchUpload'))
     await phase(item, 'failed')
     outside.told.hold = false
@@ -302,7 +308,7 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 2 * PART), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 2)
+    await until(() => outside.waiting.length === 2)
     for (const one of outside.waiting) one.arrive()
     outside.uploads.get('upload-1')?.parts.pop()
     outside.told.hold = false
@@ -314,7 +320,7 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 500), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 1)
+    await until(() => outside.waiting.length === 1)
     await queue.hear('upload-1', 'expired', null)
     await nextTick()
     expect(item).toMatchObject({ phase: 'failed', problem: { code: 'upload_expired' } })
@@ -325,10 +331,10 @@ describe('UploadQueue', () => {
     const { queue } = outside.tab()
     outside.told.hold = true
     const item = queue.add(file('a.mp4', 500), 'public')
-    await vi.waitUntil(() => outside.waiting.length === 1)
+    await until(() => outside.waiting.length === 1)
     queue.cancel(item)
     expect(queue.items).toHaveLength(0)
-    await vi.waitUntil(() => outside.uploads.get('upload-1')?.status === 'aborted')
+    await until(() => outside.uploads.get('upload-1')?.status === 'aborted')
     expect(outside.records.size).toBe(0)
   })
 })

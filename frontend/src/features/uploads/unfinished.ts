@@ -5,7 +5,7 @@ import type { Fingerprint } from './fingerprint'
 import type { UploadItem } from './item'
 import type { Remembered } from './memory'
 import { patiently } from './patience'
-import { sizeOfParts, titleFrom, wholeParts } from './plan'
+import { sizeOfParts, titleFrom } from './plan'
 import type { UploadQueue } from './queue'
 
 /** Lists the unfinished uploads of the person. The server says which there are, this browser what it knows of them. */
@@ -61,13 +61,19 @@ async function goOn(queue: UploadQueue, item: UploadItem): Promise<void> {
     queue.remove(item)
     return
   }
-  if (upload?.part_size) {
-    const parts = wholeParts(upload, upload.part_size)
-    item.sent = sizeOfParts(parts, upload.size, upload.part_size)
-    if (parts.length === upload.part_count) {
-      await queue.finish(item, true).catch((error: unknown) => queue.fail(item, Problem.from(error)))
-      return
-    }
-  }
+  if (upload) item.sent = upload.received_bytes ?? item.sent
+  if (upload && upload.received_bytes === upload.size) return complete(queue, item, id)
   await queue.reattach(item, false)
+}
+
+/** All bytes had arrived before the tab went. */
+async function complete(queue: UploadQueue, item: UploadItem, id: string): Promise<void> {
+  try {
+    await queue.finish(item, true)
+  } catch (error) {
+    const problem = Problem.from(error)
+    if (problem.code !== 'upload_over') return queue.fail(item, problem)
+    void queue.ports.memory.forget(id) // It was given up elsewhere in this moment.
+    queue.remove(item)
+  }
 }
