@@ -5,6 +5,10 @@
 mod cancel;
 /// Chunks and the grid.
 mod chunks;
+/// Files that point elsewhere.
+mod lures;
+/// Damaged files by the hundred.
+mod mutants;
 /// Bad files.
 mod refusals;
 /// Unusual pictures.

@@ -41,11 +41,16 @@ impl Stage {
     }
 
     pub(crate) fn with_preset(preset: &str) -> Self {
+        Self::with(|options, _| options.preset = preset.into())
+    }
+
+    /// A stage whose transcoder is told something else, for which there may be files in its directory.
+    pub(crate) fn with(change: impl FnOnce(&mut FfmpegOptions, &Path)) -> Self {
         let dir = tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o711))
             .tempdir()
             .expect("a directory for clips");
-        let transcoder = FfmpegTranscoder::new(FfmpegOptions {
+        let mut options = FfmpegOptions {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
             user: Some(MediaUser {
@@ -53,12 +58,13 @@ impl Stage {
                 gid: 65534,
             }),
             threads: 2,
-            preset: preset.into(),
+            preset: "veryfast".into(),
             limits: LimitOptions::default(),
             require_sandbox: false,
             work_dir: dir.path().join("work"),
-        })
-        .expect("a transcoder");
+        };
+        change(&mut options, dir.path());
+        let transcoder = FfmpegTranscoder::new(options).expect("a transcoder");
         Self { dir, transcoder }
     }
 

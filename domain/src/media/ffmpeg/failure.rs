@@ -49,6 +49,7 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
         "matches no streams",
         "Invalid data found",
         "Error while decoding",
+        "Cannot determine format of input stream",
     ]) {
         MediaError::input(
             "undecodable",
