@@ -199,7 +199,7 @@ async fn absurd_claims_are_refused_by_name() {
             (Err(error), None) => assert!(error.is_permanent(), "{claim}: {error}"),
             // What is no length is measured instead.
             (Ok(probe), None) => {
-                assert!((0.9..1.2).contains(&probe.duration), "{claim}: {probe:?}")
+                assert!((0.9..1.2).contains(&probe.duration), "{claim}: {probe:?}");
             }
             (Ok(probe), Some(_)) => panic!("{claim}: {probe:?}"),
         }
