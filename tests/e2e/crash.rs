@@ -69,7 +69,7 @@ async fn killed_workers_cost_their_open_segments_and_nothing_else() -> Result<()
         .await?;
     assert!(crashes > 0, "no job was hit");
     let folder = stack.folder().display().to_string();
-    let own: Vec<i32> = workers.iter().map(Worker::pid).collect();
+    let own: Vec<i32> = workers.iter().map(|worker| worker.pid()).collect();
     let orphans: Vec<_> = processes::all()
         .into_iter()
         .filter(|process| {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rand::{Rng as _, SeedableRng as _};
 use tokio::process::Command;
 
 /// How a clip is drawn.
@@ -120,4 +121,26 @@ impl Clip {
         );
         Ok(())
     }
+}
+
+/// A film with a box of noise behind it, which players skip, so that it has `size` bytes.
+pub fn padded(mut film: Vec<u8>, size: usize) -> Vec<u8> {
+    const BLOCK: usize = 1024 * 1024;
+    let padding = size.saturating_sub(film.len()).max(16);
+    film.reserve(padding);
+    film.extend(u32::try_from(padding).unwrap_or(u32::MAX).to_be_bytes());
+    film.extend(b"free");
+    let mut block = vec![0; BLOCK];
+    rand::rngs::StdRng::seed_from_u64(1).fill_bytes(&mut block);
+    let mut left = padding - 8;
+    let mut number = 0_u64;
+    while left > 0 {
+        // No two blocks are the same, so that no two parts are.
+        block[..8].copy_from_slice(&number.to_be_bytes());
+        number += 1;
+        let taken = left.min(BLOCK);
+        film.extend_from_slice(&block[..taken]);
+        left -= taken;
+    }
+    film
 }

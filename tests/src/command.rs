@@ -1,11 +1,11 @@
 //! Commands of the command line against a stack, as an operator types them.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::Result;
 use tokio::process::{Child, Command};
 
-use crate::{Stack, within, worker::binary};
+use crate::{Machines, Stack, program::binary, within};
 
 /// How long a command may take.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -60,17 +60,43 @@ impl Stack {
     /// # Errors
     /// That it cannot be started.
     pub fn start_command(&self, name: &str, arguments: &[&str]) -> Result<Child> {
-        let mut command = Command::new(binary(name)?);
-        command
-            .args(arguments)
-            .env_clear()
-            .envs(millrace_config::variable("PATH").map(|path| ("PATH", path)))
-            .envs(self.variables(&[]))
-            .current_dir(self.folder())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Ok(command.spawn()?)
+        start(name, arguments, self.variables(&[]), self.folder())
     }
+}
+
+impl Machines {
+    /// Runs a binary of the workspace with the machines' settings and returns what it wrote on standard output.
+    ///
+    /// # Errors
+    /// That it failed, with what it complained of.
+    pub async fn command(&self, name: &str, arguments: &[&str]) -> Result<Vec<u8>> {
+        let child = start(name, arguments, self.variables(), self.folder())?;
+        let output = within("the command ends", WITHIN, child.wait_with_output()).await??;
+        anyhow::ensure!(
+            output.status.success(),
+            "{name} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(output.stdout)
+    }
+}
+
+fn start(
+    name: &str,
+    arguments: &[&str],
+    variables: Vec<(String, String)>,
+    folder: &Path,
+) -> Result<Child> {
+    let mut command = Command::new(binary(name)?);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(millrace_config::variable("PATH").map(|path| ("PATH", path)))
+        .envs(variables)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command.spawn()?)
 }

@@ -4,12 +4,16 @@
 pub mod cdn;
 /// Clips that ffmpeg draws, made once.
 mod clip;
+/// A PostgreSQL cluster of one test, which may crash it.
+mod cluster;
 /// The command line.
 mod command;
 /// A database per test, copied from a template.
 mod database;
 /// Videos without the API, for tests of workers alone.
 mod direct;
+/// Everything as processes that can be killed.
+mod machines;
 /// What ffprobe says of segments.
 pub mod media;
 /// What players that others wrote make of a playlist.
@@ -22,22 +26,30 @@ mod player;
 pub mod playlist;
 /// The machine's processes, by what /proc says.
 pub mod processes;
+/// The real binaries as processes.
+pub mod program;
+/// A wire that can be cut.
+pub mod proxy;
 /// The settings that api and workers of a test share.
 mod settings;
 /// The relay's clients.
 pub mod socket;
 /// Everything that runs for one test.
 mod stack;
+/// The S3 server of a test, and what lies in it.
+pub mod store;
 /// Waiting for what must come true, with a deadline.
 mod wait;
 /// Worker processes.
 mod worker;
 
-pub use clip::Clip;
+pub use clip::{Clip, padded};
 pub use command::Said;
 pub use direct::Film;
+pub use machines::{Machines, MachinesOptions};
 pub use person::Person;
 pub use player::{Fetched, Player, Rendition};
+pub use program::Program;
 pub use socket::{Memory, Socket};
 pub use stack::{Stack, StackOptions};
 pub use wait::{until, within};

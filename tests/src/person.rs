@@ -40,11 +40,19 @@ impl Person {
     /// # Errors
     /// That there is no HTTP client.
     pub fn stranger(stack: &Stack) -> Result<Self> {
+        Self::stranger_at(stack.address())
+    }
+
+    /// Somebody who is not signed in, at the API's address.
+    ///
+    /// # Errors
+    /// That there is no HTTP client.
+    pub fn stranger_at(address: &str) -> Result<Self> {
         let http = Client::builder()
             .no_proxy()
             .redirect(Policy::none())
             .build()?;
-        let base = stack.address().to_owned();
+        let base = address.to_owned();
         Ok(Self {
             name: String::new(),
             id: String::new(),
@@ -59,7 +67,15 @@ impl Person {
     /// # Errors
     /// That the API refuses.
     pub async fn register(stack: &Stack) -> Result<Self> {
-        let mut person = Self::stranger(stack)?;
+        Self::register_at(stack.address()).await
+    }
+
+    /// The same at the API's address.
+    ///
+    /// # Errors
+    /// That the API refuses.
+    pub async fn register_at(address: &str) -> Result<Self> {
+        let mut person = Self::stranger_at(address)?;
         person.name = format!("p{}", &Uuid::now_v7().simple().to_string()[16..]);
         let email = format!("{}@example.org", person.name);
         let new = json!({ "username": person.name, "email": email, "password": PASSWORD });

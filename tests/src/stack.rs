@@ -1,7 +1,6 @@
 //! Everything that runs for one test: a database of its own, a store, workers, and the api.
 
 use std::{
-    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -22,7 +21,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use toml::Value;
 
-use crate::{Exit, Person, Worker, database::Database, settings::Settings, until, worker};
+use crate::{
+    Exit, Person, Worker,
+    database::Database,
+    settings::Settings,
+    store::{ACCESS_KEY, BUCKET, SECRET_KEY},
+    until, worker,
+};
 
 /// Tests that encode run one at a time, so that their deadlines hold on two cores.
 static ENCODERS: Semaphore = Semaphore::const_new(1);
@@ -106,14 +111,10 @@ impl StackOptions {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}", listener.local_addr()?);
         let store = bind_store(folder.path(), &address).await?;
-        let mut settings = usual(&database.url, &work, store.addr);
+        let mut settings = Settings::usual(&database.url, &work, &store.addr.to_string());
         settings.set("server.listen", listener.local_addr()?.to_string());
         settings.set("server.public_url", address.clone());
-        for (section, keys) in self.settings.sections() {
-            for (key, value) in keys {
-                settings.set(&format!("{section}.{key}"), value.clone());
-            }
-        }
+        settings.merge(&self.settings);
         let config = settings.config()?;
         let storage = Storage::new(&millrace_jobs::storage_options(&config));
         let (_, direct) = millrace_jobs::database_options(&config)?;
@@ -208,7 +209,7 @@ impl Stack {
     /// # Errors
     /// That it cannot be started.
     pub fn worker_that_waits(&self, name: &str, settings: &[(&str, &str)]) -> Result<Worker> {
-        let worker = Worker::spawn(self.folder.path(), name, &self.variables(settings))?;
+        let worker = Worker::spawn(self.folder.path(), name, &[], &self.variables(settings))?;
         self.workers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -316,18 +317,19 @@ impl Drop for Stack {
             return;
         }
         // The test failed: what the processes wrote is worth reading.
-        for entry in std::fs::read_dir(self.folder.path())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "log") {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let tail: Vec<&str> = text.lines().rev().take(80).collect();
-                let tail: Vec<&str> = tail.into_iter().rev().collect();
-                eprintln!("--- {}\n{}", path.display(), tail.join("\n"));
-            }
+        show_logs(self.folder.path());
+    }
+}
+
+/// Prints the ends of the logs in a folder.
+pub(crate) fn show_logs(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(80).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            eprintln!("--- {}\n{}", path.display(), tail.join("\n"));
         }
     }
 }
@@ -336,43 +338,10 @@ async fn bind_store(folder: &Path, origin: &str) -> Result<S3Server> {
     let options = S3Options {
         data_dir: folder.join("store"),
         addr: "127.0.0.1:0".parse()?,
-        buckets: vec!["millrace".to_owned()],
-        access_key: "e2e".to_owned(),
-        secret_key: "e2e-secret".to_owned(),
+        buckets: vec![BUCKET.to_owned()],
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
         cors_origins: vec![origin.to_owned()],
     };
     Ok(S3Server::bind(options).await?)
-}
-
-fn usual(database: &str, work: &Path, store: SocketAddr) -> Settings {
-    let endpoint = format!("http://{store}");
-    let mut settings = Settings::default();
-    for (name, value) in [
-        ("database.url", database),
-        ("storage.endpoint", endpoint.as_str()),
-        ("storage.public_endpoint", endpoint.as_str()),
-        ("storage.access_key", "e2e"),
-        ("storage.secret_key", "e2e-secret"),
-        ("auth.signing_key", "a signing key that is only for tests"),
-        (
-            "playback.signing_key",
-            "a playback key that is only for tests",
-        ),
-        // Free ones, all of them.
-        ("server.metrics_listen", "127.0.0.1:0"),
-        ("worker.health_listen", "127.0.0.1:0"),
-        ("log.filter", "info,sqlx=warn,aws=warn,hyper=warn,s3s=warn"),
-    ] {
-        settings.set(name, value);
-    }
-    let web = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .with_file_name("frontend")
-        .join("dist");
-    settings.set("web.dir", web.to_string_lossy().into_owned());
-    // All of a test's people come from one address.
-    settings.set("auth.login_burst", 1000);
-    settings.set("storage.path_style", true);
-    settings.set("media.work_dir", work.to_string_lossy().into_owned());
-    settings.set("database.max_connections", 10);
-    settings
 }
