@@ -15,6 +15,8 @@ mod grid;
 mod house;
 /// Folders that are imported.
 mod import;
+/// Everything that happens to machines while videos are made.
+mod interruption;
 /// An upload's way to a video that plays.
 mod journey;
 /// Players that others wrote.
@@ -25,6 +27,8 @@ mod pipeline;
 mod realtime;
 /// What is refused, and how.
 mod refusal;
+/// An upload whose client died.
+mod resume;
 /// Workers that lack something at start.
 mod startup;
 /// Objects that no row names.
