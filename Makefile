@@ -37,6 +37,20 @@ test: deps-tests lint $(WEB) ## Everything that CI runs: lints, unit, database, 
 	$(CARGO_BUILD) --bins
 	deploy/with-postgres.sh cargo test --locked --workspace --profile $(PROFILE)
 
+# POINTS=200 make soak; SEED=... repeats a run.
+.PHONY: soak
+soak: deps ## Kill, freeze and cut everything at 200 random points while videos are made
+	$(CARGO_BUILD) --bins
+	MILLRACE_POINTS=$${POINTS:-200} MILLRACE_SEED=$${SEED:-} \
+		cargo test --locked --workspace --profile $(PROFILE) --test e2e interruption -- --nocapture
+
+# A release build, since that is what runs in production. About half an hour on two cores; RUNS=1 and IDS=first_playable
+# take less. Leave the machine alone meanwhile.
+.PHONY: bench-media
+bench-media: deps ## Measure the pipeline beside plain ffmpeg, as JSON lines
+	cargo build --locked --release --bins
+	$${CARGO_TARGET_DIR:-target}/release/bench_media --runs $${RUNS:-3} $${IDS:-}
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check
