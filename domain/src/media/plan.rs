@@ -100,6 +100,7 @@ pub fn chunks(grid: &Grid, slots: u32) -> Vec<ChunkPlan> {
         if rest / count < shortest {
             count = (rest / shortest).max(1);
         }
+        count = even(count, slots, rest / shortest);
         sizes.extend((0..count).map(|i| rest / count + i32::from(i < rest % count)));
     }
 
@@ -124,11 +125,35 @@ pub fn chunks(grid: &Grid, slots: u32) -> Vec<ChunkPlan> {
         .collect()
 }
 
+/// The nearest number of chunks that gives every slot as many, more of them if there may be `most`. Otherwise all but one
+/// slot wait for the last chunk: 3 minutes in 7 chunks keep two slots busy for 1.77 times, in 6 for 1.95 times what one does.
+fn even(count: i32, slots: u32, most: i32) -> i32 {
+    let slots = i32::try_from(slots).unwrap_or(i32::MAX).max(1);
+    let (whole, over) = (count / slots * slots, count % slots);
+    if over == 0 || count < slots {
+        count
+    } else if whole.saturating_add(slots) <= most {
+        whole + slots
+    } else {
+        whole
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_slot_gets_as_many_chunks() {
+        let three_minutes = Grid::new(Fps::new(30, 1), 180.0);
+        assert_eq!(chunks(&three_minutes, 2).len(), 1 + 6);
+        assert_eq!(chunks(&three_minutes, 1).len(), 1 + 4);
+        assert_eq!(even(5, 4, 9), 8);
+        assert_eq!(even(5, 4, 7), 4);
+        assert_eq!(even(3, 4, 100), 3);
+    }
 
     proptest! {
         #[test]

@@ -86,7 +86,7 @@ pub(super) async fn work(machines: &Machines, blows: usize) -> Result<()> {
 
     let (crashes, runs): (i64, i64) = sqlx::query_as(
         "select sum(crash_count)::bigint, sum(run_no - 1)::bigint from queue.history
-          where kind in ('encode_chunk', 'encode_audio')",
+          where kind in ('encode_chunk', 'encode_audio', 'remux')",
     )
     .fetch_one(db)
     .await?;
@@ -95,7 +95,7 @@ pub(super) async fn work(machines: &Machines, blows: usize) -> Result<()> {
     let (backwards, ahead): (i64, i64) = sqlx::query_as(
         "with s as (select *, (rendition = 'audio') as audio,
                     lag(run_no) over (partition by video_id, generation, rendition, chunk order by n) as before
-               from segments),
+               from segments where rendition <> 'source'),
           began as (select video_id, generation, chunk, audio, run_no, min(n) as first
                       from s group by 1, 2, 3, 4, 5)
          select (select count(*) from s where before > run_no),

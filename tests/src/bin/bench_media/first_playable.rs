@@ -90,7 +90,7 @@ async fn playable(film: &Film) -> Result<f64> {
         let video = film.view().await?;
         anyhow::ensure!(video["status"] != "failed", "the video failed: {video}");
         // A small file plays as it is, from its first byte on.
-        if let Some(url) = video["file_url"].as_str() {
+        if let Some(url) = video["mp4_url"].as_str() {
             return Ok(Some(player.bytes(url).await?.len()));
         }
         let Some(url) = video["hls_url"].as_str() else {
