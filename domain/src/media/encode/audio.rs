@@ -16,7 +16,7 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job, Tick, Work},
+    ffmpeg::{FfmpegTranscoder, Haste, Job, Tick, Work},
     grid::{Grid, TIMESTAMP_BASE_SECONDS},
     ladder::{AUDIO_BITRATE, Rendition},
 };
@@ -138,6 +138,7 @@ pub(crate) async fn encode_audio(
     let work = Work {
         seconds: spec.grid.duration(),
         outputs: 1,
+        haste: Haste::Ahead,
         // A segment of sound is far below what every run may write.
         ..Work::default()
     };

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job, Tick, Work},
+    ffmpeg::{FfmpegTranscoder, Haste, Job, Tick, Work},
     grid::{Grid, TIMESTAMP_BASE_SECONDS},
     ladder::Rung,
     probe::VideoTrack,
@@ -107,6 +107,10 @@ fn work(spec: &ChunkSpec, video: &VideoTrack, frames: i64, pixels: i64) -> Work 
         outputs: spec.ladder.len(),
         // The rate is capped over a buffer, not over a segment.
         file: bytes as u64 * 8,
+        haste: match spec.chunk.chunk {
+            0 => Haste::Awaited,
+            _ => Haste::Usual,
+        },
     }
 }
 

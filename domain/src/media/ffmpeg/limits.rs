@@ -41,6 +41,33 @@ pub(crate) struct Work {
     pub(crate) outputs: usize,
     /// The largest file that can honestly come out, in bytes.
     pub(crate) file: u64,
+    /// Whether somebody waits for it.
+    pub(crate) haste: Haste,
+}
+
+/// Whether somebody waits for a run. Every encoder yields to the database and the API on the same machine; among
+/// themselves those yield less whom somebody waits for. With equal shares, the sound of an hour takes a third of two
+/// cores away from the first chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Nothing can be watched before it is done.
+    Awaited,
+    /// It takes its time.
+    #[default]
+    Usual,
+    /// After a moment it is far ahead of what is needed.
+    Ahead,
+}
+
+impl Haste {
+    /// As `nice` understands it: two cores share by 7, 2 and 1 parts or so.
+    pub(super) fn nice(self) -> i32 {
+        match self {
+            Self::Awaited => 5,
+            Self::Usual => 10,
+            Self::Ahead => 13,
+        }
+    }
 }
 
 /// The bounds of one run.
@@ -53,6 +80,8 @@ pub(crate) struct Limits {
     pub(crate) memory: u64,
     /// Bytes of any one file.
     pub(crate) file: u64,
+    /// How much it yields.
+    pub(crate) nice: i32,
 }
 
 const MIB: u64 = 1 << 20;
@@ -76,6 +105,7 @@ impl Limits {
         wall: Duration::from_secs(120),
         memory: 2 * GIB,
         file: MIB,
+        nice: 5,
     };
 
     /// For `work` on `threads` threads a codec.
@@ -95,6 +125,7 @@ impl Limits {
             wall: cpu * 2 + START,
             memory,
             file: work.file.saturating_add(16 * MIB),
+            nice: work.haste.nice(),
         }
     }
 }
@@ -127,6 +158,7 @@ mod tests {
             picture: 2_073_600,
             outputs: 4,
             file: 4_000_000,
+            haste: Haste::Usual,
         };
         let limits = Limits::of(&work, 2, &LimitOptions::default());
         assert!((300..700).contains(&limits.cpu.as_secs()), "{limits:?}");
@@ -151,6 +183,7 @@ mod tests {
             picture: i64::MAX / 1_000_000,
             outputs: 5,
             file: u64::MAX,
+            haste: Haste::Awaited,
         };
         let limits = Limits::of(&work, 1, &LimitOptions::default());
         assert_eq!(limits.cpu, Duration::from_secs_f64(MOST));

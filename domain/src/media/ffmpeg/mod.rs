@@ -27,7 +27,7 @@ mod work_dir;
 
 pub(crate) use guards::{MAX_PIXELS, supports_codec};
 pub use limits::LimitOptions;
-pub(crate) use limits::Work;
+pub(crate) use limits::{Haste, Work};
 pub(crate) use progress::Tick;
 pub(crate) use transcoder::Job;
 pub use transcoder::{FfmpegOptions, FfmpegTranscoder};

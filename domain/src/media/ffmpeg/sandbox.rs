@@ -39,8 +39,6 @@ const SYSTEM: [&str; 12] = [
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/urandom"];
 /// Files that one run may have open: a source, a few segments, libraries while they are loaded.
 const OPEN_FILES: u64 = 256;
-/// An encoder yields to the database and the API on the same machine.
-const NICE: i32 = 10;
 
 /// How namespaces are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +101,7 @@ impl Sandbox {
             }
             words.extend(self.drop_privileges());
         }
-        extend(&mut words, ["nice", "-n", &NICE.to_string()]);
+        extend(&mut words, ["nice", "-n", &run.limits.nice.to_string()]);
         words.push(run.program.into());
         words
     }
