@@ -187,7 +187,7 @@ mod tests {
         let chunks = chunks(&Grid::new(Fps::new(25, 1), 3600.0), 4);
         assert_eq!(chunks[0].segments, 2);
         assert!(
-            chunks[1..].iter().all(|c| (29..=30).contains(&c.segments)),
+            chunks[1..].iter().all(|c| (28..=29).contains(&c.segments)),
             "{chunks:?}"
         );
     }

@@ -28,6 +28,8 @@ const LONG: (u32, usize) = (20, 3);
 const SHORT: (u32, usize) = (4, 3);
 /// How long all videos may take after the last interruption.
 const READY_WITHIN: Duration = Duration::from_secs(240);
+/// How long a victim may take to begin to encode.
+const ENCODES_WITHIN: Duration = Duration::from_secs(10);
 /// A pause before an interruption, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 200..800;
 
@@ -195,7 +197,10 @@ impl Ordeal {
             let awake: Vec<usize> = (0..WORKERS)
                 .filter(|n| frozen.is_none_or(|(asleep, _)| asleep != *n))
                 .collect();
-            let victim = awake[self.random.random_range(0..awake.len())];
+            let victim = match blow {
+                Blow::KillWorker | Blow::FreezeWorker => self.at_work(workers, &awake).await?,
+                _ => 0,
+            };
             let made = people.videos.lock().await.len();
             eprintln!("{point}: {blow:?}, {made} videos so far");
             match blow {
@@ -215,6 +220,21 @@ impl Ordeal {
             workers[n].thaw()?;
         }
         Ok(())
+    }
+
+    /// One of the workers that encode at this moment, or any when none does for a while.
+    async fn at_work(&mut self, workers: &[Worker], awake: &[usize]) -> Result<usize> {
+        let end = Instant::now() + ENCODES_WITHIN;
+        loop {
+            let encode = |n: &&usize| !processes::encoders(workers[**n].pid()).is_empty();
+            let busy: Vec<usize> = awake.iter().filter(encode).copied().collect();
+            let among = if busy.is_empty() { awake } else { &busy };
+            if !busy.is_empty() || Instant::now() > end {
+                return Ok(among[self.random.random_range(0..among.len())]);
+            }
+            // Wherever in a segment it is by the next look.
+            sleep(Duration::from_millis(self.random.random_range(PAUSE))).await;
+        }
     }
 
     async fn strike(&mut self, blow: Blow) -> Result<()> {

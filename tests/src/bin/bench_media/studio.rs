@@ -107,20 +107,22 @@ impl Film {
         machines.quiet(Duration::from_secs(120)).await
     }
 
-    /// When each kind of job began and ended, in seconds after the video was made.
+    /// When each kind of job began and ended, in seconds after the video was made. Those that still run have no end.
     pub(crate) async fn phases(&self, machines: &Machines) -> Result<Value> {
-        let phases: Vec<(String, i64, f64, f64)> = sqlx::query_as(
-            "select h.kind, count(*), min(extract(epoch from h.started_at - v.created_at))::float8,
-                    max(extract(epoch from h.finished_at - v.created_at))::float8
-               from queue.history h join videos v on v.id::text = h.args ->> 'video'
-              where v.id = $1::uuid and h.started_at is not null group by 1 order by 3",
+        let phases: Vec<(String, i64, f64, Option<f64>)> = sqlx::query_as(
+            "with jobs as (select kind, args, started_at, finished_at from queue.history
+                           union all select kind, args, started_at, null from queue.job)
+             select j.kind, count(*), min(extract(epoch from j.started_at - v.created_at))::float8,
+                    max(extract(epoch from j.finished_at - v.created_at))::float8
+               from jobs j join videos v on v.id::text = j.args ->> 'video'
+              where v.id = $1::uuid and j.started_at is not null group by 1 order by 3",
         )
         .bind(&self.id)
         .fetch_all(&machines.db)
         .await?;
         let mut all = serde_json::Map::new();
         for (kind, jobs, begun, ended) in phases {
-            let (begun, ended) = (crate::rounded(begun), crate::rounded(ended));
+            let (begun, ended) = (crate::rounded(begun), ended.map(crate::rounded));
             all.insert(kind, json!({ "jobs": jobs, "from": begun, "to": ended }));
         }
         Ok(Value::Object(all))
