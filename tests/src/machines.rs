@@ -12,6 +12,7 @@ use millrace_domain::storage::Storage;
 use rand::RngExt as _;
 use sqlx::PgPool;
 use tempfile::TempDir;
+use tokio::sync::SemaphorePermit;
 use toml::Value;
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     program::{Program, command},
     proxy::{Proxy, Server},
     settings::Settings,
-    stack::show_logs,
+    stack::{ENCODERS, show_logs},
     until,
 };
 
@@ -53,6 +54,7 @@ pub struct Machines {
     folder: TempDir,
     address: String,
     store_address: String,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl MachinesOptions {
@@ -86,6 +88,7 @@ impl MachinesOptions {
     /// # Errors
     /// What could not be started.
     pub async fn start(self) -> Result<Machines> {
+        let turn = ENCODERS.acquire().await?;
         let folder = tempfile::Builder::new()
             .prefix("millrace-machines-")
             .tempdir()?;
@@ -136,6 +139,7 @@ impl MachinesOptions {
             folder,
             address,
             store_address,
+            _turn: turn,
         };
         machines.answer().await?;
         Ok(machines)

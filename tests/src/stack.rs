@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Tests that encode run one at a time, so that their deadlines hold on two cores.
-static ENCODERS: Semaphore = Semaphore::const_new(1);
+pub(crate) static ENCODERS: Semaphore = Semaphore::const_new(1);
 
 /// How long the API may take to start.
 const API_WITHIN: Duration = Duration::from_secs(20);
