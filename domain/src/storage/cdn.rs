@@ -264,6 +264,14 @@ mod tests {
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, RSA_PUBLIC);
         public.verify(&policy, &decode(&signature)).unwrap();
         assert!(public.verify(b"{}", &decode(&signature)).is_err());
+        // What `openssl dgst -sha256 -sign | base64 | tr '+=/' '-_~'` makes of the same policy.
+        assert_eq!(
+            signature,
+            "fwc-0YMjsO2J~SUFEqghipWWdLGBMfW-vz5g-whuOmpwYgcoTWykluaFD6bcf~DuOoA~01rpopZ5XU9MpbR7vI\
+             AHXFSK1KS808dJAtJ6m9WN93Ivyc-i4u6qM~vgrLADsxCzvhwFHv2ORd5s1M5NIWXffEhLRQcyeilUTZB9o9aZ\
+             ATUWuYZfyOGaJ7DxuHxrGllPfuWTlBfz8TvFmIk-35z4BWjOlDbO9d8GB92Ui9kr6ccfpUT3Mb1f~UrHx65d7D\
+             pHVbO0oIcw2IEmpR8ibXsnkt-ljmDqUWqNJzWAY0c~q-G3G7M3vYuDLfIpxd0XLJV7MyKmsI8xiXUqmQfFYg__"
+        );
         assert!(
             signature
                 .bytes()
