@@ -137,7 +137,7 @@ test('several files go up at once, two at a time, and are published together', a
 
 test('a draft is nobody else\'s to see before it is published', async ({ page }) => {
   const file = join(folder, 'Draft.mp4')
-  writeFileSync(file, 'No film.')
+  copyFileSync(clip, file)
   await register(page, somebody())
   await page.goto('/videos/upload')
   const completed = page.waitForRequest((request) => request.url().endsWith('/complete'))

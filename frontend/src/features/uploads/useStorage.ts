@@ -2,12 +2,14 @@
 import { computed, ref, shallowRef } from 'vue'
 import { Problem } from '@/api/problem'
 import type { Storage } from '@/api/types'
+import { useSession } from '@/features/auth/session'
 import { getStorage } from './api'
 
 const storage = shallowRef<Storage | null>(null)
 const error = shallowRef<Problem | null>(null)
 const loading = ref(false)
 let asked = 0
+let owner: string | null = null
 
 /** Bytes that can still be uploaded; null when there is no limit or nobody knows yet. */
 const free = computed(() => {
@@ -16,6 +18,9 @@ const free = computed(() => {
 })
 
 async function load(): Promise<void> {
+  const user = useSession().user?.id ?? null
+  if (user !== owner) storage.value = error.value = null // Another person has another space.
+  owner = user
   const turn = (asked += 1)
   loading.value = true
   try {
@@ -34,10 +39,4 @@ async function load(): Promise<void> {
 export function useStorage() {
   void load()
   return { storage, free, error, loading, load }
-}
-
-/** Another person has another space. */
-export function forgetStorage(): void {
-  asked += 1
-  storage.value = error.value = null
 }

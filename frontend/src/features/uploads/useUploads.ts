@@ -13,7 +13,6 @@ import { browserOwnership } from './ownership'
 import { pause } from './patience'
 import { UploadQueue } from './queue'
 import { recall } from './unfinished'
-import { forgetStorage } from './useStorage'
 
 /** Finished rows outlive a reload of the tab under this name. */
 const FINISHED = 'millrace.uploaded'
@@ -88,7 +87,6 @@ function start(): void {
     (user) => {
       end?.()
       queue.enter(user ?? null)
-      forgetStorage()
       if (user === undefined) return
       void restoreFinished(user).then(() => recall(queue, user))
       end = subscribe(`user:${user}`, ({ data }) => {

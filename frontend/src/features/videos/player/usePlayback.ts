@@ -16,9 +16,11 @@ export function usePlayback(element: () => HTMLVideoElement | undefined) {
     muted: false,
     speed: 1,
     pip: false,
+    /** There is sound and no picture: nothing would be seen but a black box. */
+    pictureless: false,
   })
   const EVENTS = ['play', 'pause', 'playing', 'waiting', 'ended', 'timeupdate', 'seeking', 'seeked', 'durationchange', 'progress']
-  const MORE = ['volumechange', 'ratechange', 'enterpictureinpicture', 'leavepictureinpicture', 'emptied', 'loadedmetadata']
+  const MORE = ['volumechange', 'ratechange', 'enterpictureinpicture', 'leavepictureinpicture', 'emptied', 'loadedmetadata', 'resize']
 
   function read(event?: Event): void {
     const media = element()
@@ -34,6 +36,7 @@ export function usePlayback(element: () => HTMLVideoElement | undefined) {
     state.volume = media.volume
     state.muted = media.muted
     state.speed = media.playbackRate
+    state.pictureless = media.readyState > 0 && media.videoWidth === 0
     state.pip = document.pictureInPictureElement === media
     if (event?.type === 'waiting') state.waiting = true
     if (event?.type === 'playing' || event?.type === 'pause' || event?.type === 'seeked') state.waiting = false
