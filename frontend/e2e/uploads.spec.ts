@@ -121,9 +121,13 @@ test('several files go up at once, two at a time, and are published together', a
   await expect(row(page, 'Three')).toContainText('Waiting for its turn')
   await shot(page, 'uploads-several')
 
-  // It goes on while one walks around.
+  // It goes on while one walks around; the sign of it fits every screen.
   await page.getByRole('link', { name: 'My videos' }).click()
   await expect(page.getByRole('link', { name: 'Uploading 0%' })).toBeVisible()
+  await page.setViewportSize({ width: 390, height: 844 })
+  await expect(page.getByRole('link', { name: 'Uploading 0%' })).toBeVisible()
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+  await page.setViewportSize({ width: 1440, height: 900 })
   await gate.pass(1)
   await gate.holds(2)
   await page.getByRole('link', { name: /^Uploading/ }).click()
