@@ -31,7 +31,7 @@ test.beforeAll(() => {
 
 test.beforeEach(async ({ page }) => {
   // The dialog that gives handles cannot be driven from here; the plain one can.
-  await page.addInitScript(() => Object.defineProperty(window, 'showOpenFilePicker', { value: undefined }))
+  await page.addInitScript(() => Object.defineProperty(window, 'showOpenFilePicker', { value: undefined, configurable: true }))
   page.on('dialog', (dialog) => void dialog.accept())
 })
 
@@ -212,6 +212,32 @@ test('after a reload only the missing parts of the same file are sent', async ({
   await gate.holds(2)
   await gate.lift()
   await draft(page, 'Kept title')
+  expect([...gate.arrived].sort()).toEqual([1, 2, 3, 4, 5])
+})
+
+test('where the browser knows the way to the file, a reload goes on by itself', async ({ page }) => {
+  // A file of the browser's own file system gives a real handle, which is what the dialog would give.
+  await page.addInitScript(() => {
+    const handles = async () => [await (await navigator.storage.getDirectory()).getFileHandle('Held.mp4', { create: true })]
+    Object.defineProperty(window, 'showOpenFilePicker', { value: handles, configurable: true })
+  })
+  await register(page, somebody())
+  await page.evaluate(async (size) => {
+    const folder = await navigator.storage.getDirectory()
+    const writer = await (await folder.getFileHandle('Held.mp4', { create: true })).createWritable()
+    await writer.write(new Uint8Array(size))
+    await writer.close()
+  }, 65 * MIB)
+  const gate = await Gate.on(page)
+  await page.goto('/videos/upload')
+  await page.getByRole('button', { name: 'Choose files' }).click()
+  await gate.holds(4)
+  await gate.pass(2)
+  await gate.holds(3)
+  await page.reload()
+  await gate.holds(3)
+  await gate.lift()
+  await draft(page, 'Held')
   expect([...gate.arrived].sort()).toEqual([1, 2, 3, 4, 5])
 })
 

@@ -321,6 +321,7 @@ export default {
     not_media: 'This file is not a video we can read.',
     empty_file: 'This file is empty.',
     truncated: 'This file is incomplete: its end is missing.',
+    damaged: 'A part of the file cannot be decoded: it is damaged or incomplete.',
     undecodable: 'This file is damaged and cannot be decoded.',
     no_streams: 'There is neither picture nor sound in this file.',
     no_picture: 'There is no picture in this file.',

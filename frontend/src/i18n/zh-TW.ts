@@ -323,6 +323,7 @@ const messages: typeof en = {
     not_media: '這個檔案不是可讀取的影片。',
     empty_file: '這個檔案是空的。',
     truncated: '檔案不完整，缺少結尾。',
+    damaged: '檔案的一部分無法解碼：檔案已損壞或不完整。',
     undecodable: '檔案損壞，無法解碼。',
     no_streams: '這個檔案沒有畫面也沒有聲音。',
     no_picture: '這個檔案沒有畫面。',
