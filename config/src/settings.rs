@@ -169,6 +169,9 @@ pub struct Media {
     pub limit_factor: f64,
     pub memory_limit: u64,
     pub max_gigapixels: f64,
+    pub source_cache: u64,
+    pub min_free_space: u64,
+    pub min_free_memory: u64,
 }
 
 /// `[worker]`

@@ -6,7 +6,7 @@ use millrace_bus::Notifier;
 use millrace_config::Config;
 use millrace_domain::{
     ids::VideoId,
-    media::{MediaError, Transcoder},
+    media::{Class, MediaError, Transcoder},
     storage::{Storage, StorageOptions},
     videos::Video,
 };
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     progress::ProgressWriter,
-    source::{Source, Sources},
+    source::{Source, Sources, Wanted},
 };
 
 /// What [`Services::start`] needs.
@@ -59,6 +59,11 @@ impl Services {
             progress,
             sources,
         })
+    }
+
+    /// Gives disk back: sources that no job reads are removed.
+    pub fn make_room(&self) {
+        self.sources.make_room();
     }
 }
 
@@ -103,9 +108,14 @@ impl JobContext {
 
     /// The video's source on local disk, downloaded once per process however many jobs ask.
     pub(crate) async fn source(&self, video: &Video) -> Result<Source, Failure> {
+        let wanted = Wanted {
+            key: video.original_key.clone(),
+            etag: video.original_etag.clone(),
+            bytes: video.file_size.unsigned_abs(),
+        };
         self.services
             .sources
-            .get(self.storage(), video, &self.run.cancelled())
+            .get(self.storage(), &wanted, &self.run.cancelled())
             .await
     }
 }
@@ -122,6 +132,13 @@ impl Deref for JobContext {
 pub(crate) fn media_failure(error: MediaError) -> Failure {
     if error.is_permanent() {
         let code = error.code();
+        if error.class == Class::Configuration {
+            // Every video will fail like this one until somebody mends it.
+            metrics::counter!("millrace_media_misconfigured_total").increment(1);
+            tracing::error!(code, detail = %error.detail, "this worker cannot encode: {}", error.message);
+            return Failure::fail("Processing failed because of a setting on our side.")
+                .with_code(code);
+        }
         tracing::info!(code, detail = %error.detail, "{}", error.message);
         Failure::fail(error.message).with_code(code)
     } else {

@@ -62,7 +62,8 @@ macro_rules! kinds {
                 $(.register::<$name>(|job, run, services: $crate::Services| {
                     Box::pin(async move {
                         let cx = $crate::JobContext::new(services, run);
-                        $crate::Job::run(job, &cx).await
+                        let outcome = $crate::Job::run(job, &cx).await;
+                        cx.settle(outcome).await
                     })
                 }))+;
             let schedules = [$(<$name as $crate::Job>::schedule()),+];

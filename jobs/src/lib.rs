@@ -21,6 +21,8 @@ mod plan;
 mod progress;
 /// Stores segments as the encoder closes them.
 mod publisher;
+/// Failures that are nobody's fault: memory, disk, crashes.
+mod setbacks;
 /// Sources of running jobs on local disk.
 mod source;
 

@@ -32,6 +32,8 @@ pub(crate) struct Part<'a> {
     pub(crate) first_frame: i64,
     /// How long it is.
     pub(crate) seconds: f64,
+    /// Which pass over it this is, and of how many: one, unless memory was short.
+    pub(crate) pass: (u32, u32),
     /// The first segment of each rendition that is not in the store yet.
     pub(crate) missing_from: HashMap<String, i32>,
 }
@@ -70,10 +72,12 @@ impl Part<'_> {
     pub(crate) fn reporter(&self) -> impl Fn(Progress) + Send + Sync {
         let n = AtomicI64::new(0);
         move |progress| {
-            let done = self
+            let (pass, passes) = self.pass;
+            let now = self
                 .grid
                 .seconds((progress.frame - self.first_frame).max(0))
                 .min(self.seconds);
+            let done = (self.seconds * f64::from(pass) + now) / f64::from(passes.max(1));
             let percent = done / self.seconds.max(0.001) * 100.0;
             self.cx.progress(percent as f32, "encoding");
             self.cx.services().progress.report(PartProgress {

@@ -96,7 +96,10 @@ impl<'a> Publisher<'a> {
     async fn insert(&self, row: &NewSegment) -> Result<(), Failure> {
         let mut tx = self.cx.db().begin().await?;
         self.cx.fence(&mut tx).await?;
-        videos::insert_segment(&mut tx, row).await?;
+        if videos::insert_segment(&mut tx, row).await? {
+            // However often it is interrupted: whoever stores segments comes to an end.
+            self.cx.advance(&mut tx).await?;
+        }
         let mut wake = Wake::none();
         if row.n == 0 {
             wake = first_of_rendition(&mut tx, self.video).await?;

@@ -29,7 +29,7 @@ use crate::{
     maintain::maintain_until,
     progress::ProgressBoard,
     rescue::rescue_until,
-    slots::Slots,
+    slots::{Holds, Slots},
     tick::Ticker,
     ticket::Tickets,
     wake::{CANCEL, WORK},
@@ -98,6 +98,7 @@ pub struct Engine<C> {
     registry: Arc<Registry<C>>,
     context: C,
     worker: Worker,
+    slots: Arc<Slots>,
 }
 
 impl<C: Clone + Send + Sync + 'static> Engine<C> {
@@ -151,6 +152,7 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             slots: i32::try_from(slots).unwrap_or(i32::MAX),
         };
         Ok(Self {
+            slots: Slots::new(&options.queues),
             options,
             registry: Arc::new(registry),
             context,
@@ -163,13 +165,18 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
         self.worker.id
     }
 
+    /// With these, claiming for a queue is suspended and resumed, before and while the engine runs.
+    pub fn holds(&self) -> Holds {
+        Holds::new(self.slots.clone())
+    }
+
     /// Works until `shutdown`, then drains: claims nothing more, lets running jobs go on for the drain timeout with
     /// their leases kept, stops and releases the rest (which costs them no attempt), and waits for every answer to be
     /// accepted.
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
         let options = &self.options;
         let tickets = Arc::new(Tickets::default());
-        let slots = Slots::new(&options.queues);
+        let slots = self.slots.clone();
         let board = Arc::new(ProgressBoard::default());
         let cancel_bell = Arc::new(Notify::new());
         let acker = Acker::new(tickets.clone(), slots.clone(), options.notifier.clone());

@@ -40,7 +40,9 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Failure::Retry(error) | Failure::RetryAfter(error, _) => error.fmt(f),
-            Failure::Cancel { reason, .. } | Failure::Fail { reason, .. } => f.write_str(reason),
+            Failure::Cancel { reason, .. }
+            | Failure::Fail { reason, .. }
+            | Failure::Quarantine { reason, .. } => f.write_str(reason),
         }
     }
 }
@@ -208,7 +210,7 @@ fn judge(guard: &Guard, ended: Ended, worker: uuid::Uuid, took: Duration) -> Opt
         })
     };
     let again = |code: Option<&str>, error: &str, wait: Option<Duration>| {
-        if run.attempt >= run.max_attempts {
+        if run.charged() >= run.max_attempts {
             let error_entry = entry(code, error);
             let code = code.unwrap_or("attempts_spent").to_owned();
             return end(
@@ -220,7 +222,7 @@ fn judge(guard: &Guard, ended: Ended, worker: uuid::Uuid, took: Duration) -> Opt
         }
         Some(Answer::Back {
             state: State::Retryable,
-            delay: Some(wait.unwrap_or_else(|| guard.backoff.wait(run.attempt))),
+            delay: Some(wait.unwrap_or_else(|| guard.backoff.wait(run.charged()))),
             refund: false,
             error: Some(entry(code, error)),
         })
@@ -270,6 +272,10 @@ fn judge(guard: &Guard, ended: Ended, worker: uuid::Uuid, took: Duration) -> Opt
             let error = entry(code.as_deref(), &reason);
             end(State::Discarded, code, Some(reason), Some(error))
         }
+        (_, Some(Failure::Quarantine { reason, code })) => {
+            let error = entry(code.as_deref(), &reason);
+            end(State::Quarantined, code, Some(reason), Some(error))
+        }
         (Some(CancelReason::Timeout), _) => {
             let error = format!("took longer than {} s", guard.timeout.as_secs_f32());
             again(Some("timeout"), &error, None)
@@ -298,11 +304,11 @@ fn report(guard: &Guard, answer: Option<&Answer>, took: Duration) {
         .record(took.as_secs_f64());
     match answer {
         Some(Answer::End {
-            state: State::Discarded,
+            state: state @ (State::Discarded | State::Quarantined),
             reason,
             ..
         }) => {
-            tracing::warn!(duration_ms, reason, "{kind} failed for good");
+            tracing::warn!(duration_ms, reason, "{kind} failed for good and is {state}");
         }
         Some(Answer::Back {
             state: State::Retryable,

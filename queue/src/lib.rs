@@ -90,6 +90,7 @@ pub use registry::Registry;
 pub use rescue::{Rescued, rescue};
 pub use run::{LeaseError, Run};
 pub use schedule::{CatchUp, Schedule};
+pub use slots::Holds;
 pub use state::State;
 pub use steer::{
     CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,

@@ -37,6 +37,11 @@ pub enum Failure {
         reason: String,
         code: Option<String>,
     },
+    /// The work brings down what does it, time and again. As bad as a crash of the worker itself.
+    Quarantine {
+        reason: String,
+        code: Option<String>,
+    },
 }
 
 impl Failure {
@@ -56,6 +61,14 @@ impl Failure {
         }
     }
 
+    /// The work brings down what does it, time and again.
+    pub fn quarantine(reason: impl Into<String>) -> Self {
+        Self::Quarantine {
+            reason: reason.into(),
+            code: None,
+        }
+    }
+
     /// Adds the stable word under which others know the reason; retries have none.
     #[must_use]
     pub fn with_code(self, word: impl Into<String>) -> Self {
@@ -65,6 +78,10 @@ impl Failure {
                 code: Some(word.into()),
             },
             Self::Fail { reason, .. } => Self::Fail {
+                reason,
+                code: Some(word.into()),
+            },
+            Self::Quarantine { reason, .. } => Self::Quarantine {
                 reason,
                 code: Some(word.into()),
             },

@@ -118,6 +118,39 @@ impl Run {
         self.held(saved.rows_affected() == 1)
     }
 
+    /// Says that this run has got the job further: call it in a transaction that makes it so. What failed before is
+    /// forgiven, so a job that advances with every run is never given up, however often its workers die; only runs in
+    /// a row that change nothing count. Cheap after the first time.
+    ///
+    /// # Errors
+    /// [`LeaseError::Lost`] when another worker may run the job by now.
+    pub async fn advance(&self, conn: &mut PgConnection) -> Result<(), LeaseError> {
+        if self.ticket.has_advanced() {
+            return Ok(());
+        }
+        let done = sqlx::query(
+            "update queue.job set attempt = 1, crash_count = 0 where id = $1 and token = $2",
+        )
+        .bind(self.id)
+        .bind(self.ticket.token)
+        .execute(conn)
+        .await?;
+        self.held(done.rows_affected() == 1)?;
+        // Should the transaction be undone, the row still counts, and the next run is judged by it.
+        self.ticket.set_advanced();
+        Ok(())
+    }
+
+    /// Whether this run has got the job further.
+    pub fn has_advanced(&self) -> bool {
+        self.ticket.has_advanced()
+    }
+
+    /// The attempts that count against the job if this run fails, itself included.
+    pub(crate) fn charged(&self) -> u32 {
+        if self.has_advanced() { 1 } else { self.attempt }
+    }
+
     fn held(&self, held: bool) -> Result<(), LeaseError> {
         if held {
             Ok(())

@@ -19,6 +19,8 @@ pub(crate) struct QueueSlots {
     /// There may be work that is not claimed. Set before the bell rings and cleared before the claim, so that a wake
     /// during a claim is never swallowed.
     ready: AtomicBool,
+    /// Nothing is claimed, whatever is free.
+    held: AtomicBool,
 }
 
 /// All queues of this process.
@@ -28,6 +30,34 @@ pub(crate) struct Slots {
     /// Something is due soon.
     clock: AtomicBool,
     bell: Notify,
+}
+
+/// Keeps a worker from claiming for some of its queues, while something that their jobs need is short on its machine.
+/// Running jobs go on, and other workers claim. Nothing of it is stored: it ends with the process.
+#[derive(Debug, Clone)]
+pub struct Holds {
+    slots: Arc<Slots>,
+}
+
+impl Holds {
+    pub(crate) fn new(slots: Arc<Slots>) -> Self {
+        Self { slots }
+    }
+
+    /// Claims nothing more for `queue`. What is being claimed at this moment still comes.
+    pub fn hold(&self, queue: &str) {
+        if let Some(slots) = self.slots.queues.get(queue) {
+            slots.held.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Claims for `queue` again, at once.
+    pub fn release(&self, queue: &str) {
+        if let Some(slots) = self.slots.queues.get(queue) {
+            slots.held.store(false, Ordering::SeqCst);
+            self.slots.wake(queue);
+        }
+    }
 }
 
 /// A place in use; dropping it frees the place.
@@ -47,6 +77,7 @@ impl Slots {
                     total: *total,
                     used: AtomicUsize::new(0),
                     ready: AtomicBool::new(true),
+                    held: AtomicBool::new(false),
                 };
                 (name.clone(), Arc::new(slots))
             })
@@ -130,6 +161,9 @@ impl Slots {
 
 impl QueueSlots {
     fn free(&self) -> usize {
+        if self.held.load(Ordering::SeqCst) {
+            return 0;
+        }
         self.total.saturating_sub(self.used.load(Ordering::SeqCst))
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Ticket {
     origin: Instant,
     /// The run has answered, or is committing its answer: a missing row is then no loss.
     answered: AtomicBool,
+    /// The run got the job further.
+    advanced: AtomicBool,
 }
 
 impl Ticket {
@@ -65,6 +67,7 @@ impl Ticket {
             deadline: AtomicU64::new(0),
             origin,
             answered: AtomicBool::new(false),
+            advanced: AtomicBool::new(false),
         };
         ticket.extend(deadline);
         ticket
@@ -109,6 +112,14 @@ impl Ticket {
 
     pub(crate) fn is_answered(&self) -> bool {
         self.answered.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_advanced(&self) {
+        self.advanced.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_advanced(&self) -> bool {
+        self.advanced.load(Ordering::SeqCst)
     }
 }
 

@@ -29,6 +29,8 @@ mod realtime;
 mod refusal;
 /// An upload whose client died.
 mod resume;
+/// Machines that run out of something.
+mod scarce;
 /// Workers that lack something at start.
 mod startup;
 /// Objects that no row names.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::Dependencies;
+use crate::{Dependencies, room::RoomState};
 
 /// The server, bound but not serving yet, so that a port that is taken is known before work begins.
 pub(crate) struct Health {
@@ -20,6 +20,7 @@ impl Health {
     pub(crate) async fn bind(
         address: SocketAddr,
         dependencies: Dependencies,
+        room: Arc<RoomState>,
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address)
             .await
@@ -31,7 +32,7 @@ impl Health {
                 "/metrics",
                 get(|| async { millrace_config::metrics().render() }),
             )
-            .with_state(Arc::new(dependencies));
+            .with_state(Arc::new((dependencies, room)));
         Ok(Self { listener, router })
     }
 
@@ -52,7 +53,10 @@ impl Health {
     }
 }
 
-async fn ready(State(dependencies): State<Arc<Dependencies>>) -> (StatusCode, Json<Value>) {
+async fn ready(
+    State(state): State<Arc<(Dependencies, Arc<RoomState>)>>,
+) -> (StatusCode, Json<Value>) {
+    let (dependencies, room) = &*state;
     let word =
         |check: anyhow::Result<()>| check.map_or_else(|e| format!("{e:#}"), |()| "ok".to_owned());
     let (database, storage) =
@@ -65,7 +69,8 @@ async fn ready(State(dependencies): State<Arc<Dependencies>>) -> (StatusCode, Js
     };
     let body = json!({
         "status": if ok { "ok" } else { "unavailable" },
-        "checks": { "database": word(database), "storage": word(storage) },
+        // A worker that rests from media work is ready all the same: its other queues go on.
+        "checks": { "database": word(database), "storage": word(storage), "media": room.word() },
     });
     (status, Json(body))
 }

@@ -6,6 +6,8 @@ mod dependencies;
 mod gauges;
 /// Health and metrics on a port of their own.
 mod health;
+/// Claims no media work while disk or memory is short.
+mod room;
 /// Where sources and open segments lie.
 mod work_dir;
 
@@ -22,12 +24,10 @@ use millrace_queue::{Engine, EngineOptions};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
+use room::Room;
 use work_dir::WorkDir;
 
 pub use dependencies::Dependencies;
-
-/// Sources that may stay on disk when no job reads them: 20 GiB, some hours of phone video.
-const SOURCE_CACHE: u64 = 20 * 1024 * 1024 * 1024;
 
 /// Runs a worker until `shutdown`, then drains: running jobs may finish within `worker.drain_timeout`, and what is
 /// left is given back without a charged attempt.
@@ -60,11 +60,13 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         transcoder,
         notifier: notifier.clone(),
         work_dir: work_dir.path().to_owned(),
-        source_cache: SOURCE_CACHE,
+        source_cache: config.media.source_cache,
     };
     let services = Services::start(options, helpers.clone())
         .with_context(|| format!("cannot use {} as media.work_dir", work_dir.path().display()))?;
-    let health = health::Health::bind(config.worker.health_listen, dependencies).await?;
+    let room = Room::new(&config.media, work_dir.path(), services.clone());
+    let health =
+        health::Health::bind(config.worker.health_listen, dependencies, room.state()).await?;
     let health = tokio::spawn(health.run(helpers.clone()));
     let gauges = tokio::spawn(gauges::keep(pool.clone(), helpers.clone()));
     let engine = Engine::start(
@@ -73,11 +75,15 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         services,
     )
     .await?;
+    // Looked at once before anything is claimed.
+    let room = tokio::spawn(room.keep(engine.holds(), helpers.clone()).await);
     tracing::info!(queues = ?config.worker.queues.0, "the worker is running");
     let drained = engine.run(shutdown).await;
     helpers.cancel();
     health.await.context("the health server panicked")?;
     gauges.await.context("the gauges panicked")?;
+    room.await
+        .context("the watch over disk and memory panicked")?;
     pool.close().await;
     anyhow::ensure!(
         !drained.broken,

@@ -3,6 +3,8 @@
 
 /// A CDN in front of the bucket.
 mod cdn;
+/// Objects into local files.
+mod download;
 /// Lists by pages, and deletion of many.
 mod listing;
 /// Uploads in parts.

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use aws_sdk_s3::primitives::ByteStream;
-use tokio::io::AsyncWriteExt as _;
-
 use super::{Storage, StorageError, classify};
+use aws_sdk_s3::primitives::ByteStream;
 
 /// What HEAD says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,37 +36,6 @@ impl Storage {
             Err(StorageError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Copies an object into a local file. `etag` pins it: another object under the key is refused.
-    /// A file that is left behind by an error is incomplete; write to a temporary name and rename.
-    ///
-    /// # Errors
-    /// [`StorageError::Changed`] when the ETag differs.
-    pub async fn download(&self, key: &str, etag: &str, path: &Path) -> Result<u64, StorageError> {
-        let object = self
-            .client
-            .get_object()
-            .bucket(&*self.bucket)
-            .key(key)
-            .if_match(etag)
-            .send()
-            .await
-            .map_err(|e| classify(key, e))?;
-        let file_error = |e| StorageError::File(path.display().to_string(), e);
-        let mut file = tokio::fs::File::create(path).await.map_err(file_error)?;
-        let mut body = object.body;
-        let mut bytes = 0;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|e| StorageError::Unavailable {
-                key: key.to_owned(),
-                source: Box::new(e),
-            })?;
-            bytes += chunk.len() as u64;
-            file.write_all(&chunk).await.map_err(file_error)?;
-        }
-        file.flush().await.map_err(file_error)?;
-        Ok(bytes)
     }
 
     /// Stores a local file. Keys are unique to an attempt, so the object never changes: caches may keep it.

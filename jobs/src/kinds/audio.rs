@@ -42,6 +42,7 @@ impl Job for EncodeAudio {
             grid: plan.grid,
             first_frame: 0,
             seconds: video.duration.unwrap_or_default(),
+            pass: (0, 1),
             missing_from: HashMap::from([("audio".to_owned(), from_segment)]),
         };
         let (closed, announced) = announcements();

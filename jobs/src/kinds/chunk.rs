@@ -14,11 +14,13 @@ use crate::{
     Job, JobContext,
     part::{Part, announcements},
     plan::{Decided, part_of_chunk},
+    setbacks::Setbacks,
 };
 
 /// Encodes one slice of a video into every rung, straight into segments.
 /// Safe twice: each run writes under its own prefix, rows are inserted under its lease, and a second run begins
 /// after the last segment that all rungs have.
+/// When memory is short it makes the same segments in several passes, of fewer rungs each.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EncodeChunk {
     pub video: VideoId,
@@ -49,29 +51,40 @@ impl Job for EncodeChunk {
             return Ok(Done::Completed);
         }
         let source = cx.source(&video).await?;
-        let spec = ChunkSpec {
+        let mut spec = ChunkSpec {
             source: source.path().to_owned(),
             probe,
             grid: plan.grid,
-            ladder: plan.ladder,
+            ladder: Vec::new(),
             chunk,
             from_segment,
         };
-        let part = Part {
-            cx,
-            video: &video,
-            name: part_of_chunk(self.chunk),
-            chunk: self.chunk,
-            grid: spec.grid,
-            first_frame: chunk.first_frame,
-            seconds: spec.grid.seconds(chunk.frames),
-            missing_from,
-        };
-        let (closed, announced) = announcements();
-        let (report, stop) = (part.reporter(), cx.cancelled().child_token());
-        let encode = cx.services().transcoder.encode_chunk(&spec, closed, &report, &stop);
-        part.store_beside(encode, announced, &stop).await?;
-        let missing = end - earliest(&self.missing_from(cx, &spec.ladder, &chunk).await?, end);
+        let passes = passes(&plan.ladder, Setbacks::of(cx).memory);
+        let count = u32::try_from(passes.len()).or_fail("too many rungs")?;
+        for (pass, rungs) in (0..count).zip(passes) {
+            let missing_from = self.missing_from(cx, rungs, &chunk).await?;
+            spec.from_segment = earliest(&missing_from, end);
+            if spec.from_segment == end {
+                continue;
+            }
+            spec.ladder = rungs.to_vec();
+            let part = Part {
+                cx,
+                video: &video,
+                name: part_of_chunk(self.chunk),
+                chunk: self.chunk,
+                grid: spec.grid,
+                first_frame: chunk.first_frame,
+                seconds: spec.grid.seconds(chunk.frames),
+                pass: (pass, count),
+                missing_from,
+            };
+            let (closed, announced) = announcements();
+            let (report, stop) = (part.reporter(), cx.cancelled().child_token());
+            let encode = cx.services().transcoder.encode_chunk(&spec, closed, &report, &stop);
+            part.store_beside(encode, announced, &stop).await?;
+        }
+        let missing = end - earliest(&self.missing_from(cx, &plan.ladder, &chunk).await?, end);
         if missing > 0 {
             let error = format!("{missing} of {} segments were not made", chunk.segments);
             return Err(Failure::Retry(error.into()));
@@ -99,7 +112,36 @@ impl EncodeChunk {
     }
 }
 
+/// The rungs of each pass: all of them at once, so that the source is decoded once, unless memory was short. Then in two
+/// passes, and then one by one; the segments are the same.
+fn passes(ladder: &[Rung], setbacks: u8) -> Vec<&[Rung]> {
+    let rungs = match setbacks {
+        0 => ladder.len(),
+        1 => ladder.len().div_ceil(2),
+        _ => 1,
+    };
+    ladder.chunks(rungs.max(1)).collect()
+}
+
 /// Where to begin so that no rung lacks anything.
 fn earliest(missing_from: &HashMap<String, i32>, end: i32) -> i32 {
     missing_from.values().copied().min().unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_domain::media::ladder;
+
+    use super::*;
+
+    #[test]
+    fn passes_cover_every_rung_once() {
+        let ladder = ladder(1920, 1080);
+        for (setbacks, most) in [(0, ladder.len()), (1, ladder.len().div_ceil(2)), (2, 1), (9, 1)] {
+            let cut = passes(&ladder, setbacks);
+            assert!(cut.iter().all(|pass| !pass.is_empty() && pass.len() <= most));
+            assert_eq!(cut.concat(), ladder);
+        }
+        assert_eq!(passes(&[], 0), Vec::<&[Rung]>::new());
+    }
 }

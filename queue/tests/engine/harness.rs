@@ -8,8 +8,8 @@ use std::{
 use futures::future::BoxFuture;
 use millrace_bus::Notifier;
 use millrace_queue::{
-    Backoff, Drained, Engine, EngineOptions, FailureNote, JobId, JobRow, Kind, NewJob, Outcome,
-    Registry, Run, Schedule, State, enqueue, find,
+    Backoff, Drained, Engine, EngineOptions, FailureNote, Holds, JobId, JobRow, Kind, NewJob,
+    Outcome, Registry, Run, Schedule, State, enqueue, find,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{
@@ -202,6 +202,27 @@ impl Db {
         bench: &Bench,
         change: impl FnOnce(&mut EngineOptions),
     ) -> TestWorker {
+        let (engine, notifier) = self.engine(bench, change).await;
+        TestWorker::start(engine, notifier)
+    }
+
+    /// A worker that holds the queue `heavy` from the beginning.
+    pub(crate) async fn worker_and_holds(
+        &self,
+        bench: &Bench,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> (TestWorker, Holds) {
+        let (engine, notifier) = self.engine(bench, change).await;
+        let holds = engine.holds();
+        holds.hold("heavy");
+        (TestWorker::start(engine, notifier), holds)
+    }
+
+    async fn engine(
+        &self,
+        bench: &Bench,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> (Engine<()>, Notifier) {
         let mut options = self.settings();
         change(&mut options);
         let handler = bench.handler.clone();
@@ -219,12 +240,7 @@ impl Db {
         let engine = Engine::start(options, registry, ())
             .await
             .expect("the engine starts");
-        let stop = CancellationToken::new();
-        TestWorker {
-            notifier,
-            stop: stop.clone(),
-            running: tokio::spawn(engine.run(stop)),
-        }
+        (engine, notifier)
     }
 }
 
@@ -337,6 +353,15 @@ pub(crate) struct TestWorker {
 }
 
 impl TestWorker {
+    fn start(engine: Engine<()>, notifier: Notifier) -> Self {
+        let stop = CancellationToken::new();
+        Self {
+            notifier,
+            stop: stop.clone(),
+            running: tokio::spawn(engine.run(stop)),
+        }
+    }
+
     pub(crate) async fn drain(self) -> Drained {
         self.stop.cancel();
         self.finish().await

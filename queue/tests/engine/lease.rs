@@ -12,7 +12,7 @@ use millrace_queue::{CancelReason, Done, State, enqueue_all};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use crate::harness::{Bench, Db, Log, Step, next};
+use crate::harness::{Bench, Db, Log, Step, next, sql};
 
 #[tokio::test]
 async fn a_zombies_answer_changes_zero_rows() {
@@ -420,4 +420,51 @@ async fn a_worker_cut_off_from_the_database_lets_go_before_its_lease_ends() {
     assert_eq!(db.job(id).await.crash_count, 1);
     assert_eq!(runs.load(Ordering::SeqCst), 2);
     worker.drain().await;
+}
+
+#[tokio::test]
+async fn a_job_that_advances_survives_any_number_of_crashes() {
+    let db = Db::new().await;
+    let (said, mut heard) = mpsc::unbounded_channel();
+    let pool = db.pool.clone();
+    let bench = Bench::new(move |step, run| {
+        let (said, pool) = (said.clone(), pool.clone());
+        async move {
+            if step.n == 1 {
+                let mut conn = pool.acquire().await?;
+                run.advance(&mut conn).await?;
+            }
+            said.send(run.run_no).expect("the test listens");
+            run.cancelled().cancelled().await;
+            Ok(Done::Completed)
+        }
+    });
+    for (n, ends) in [(1, State::Available), (2, State::Quarantined)] {
+        let id = db.put(Step::job(n).max_crashes(3).max_attempts(100)).await;
+        for run_no in 1..=3 {
+            let worker = db
+                .worker_with(&bench, |options| options.rescue = Duration::from_secs(3600))
+                .await;
+            assert_eq!(next(&mut heard).await, run_no);
+            worker.crash().await;
+            sqlx::query(
+                "update queue.job set lease_until = now() - interval '1 second' where id = $1",
+            )
+            .bind(id)
+            .execute(&db.pool)
+            .await
+            .expect("expired");
+            let rescued = millrace_queue::rescue(&mut *db.conn().await)
+                .await
+                .expect("rescued");
+            assert_eq!(rescued.jobs.len(), 1);
+            drop(rescued.wake);
+        }
+        let row = db.job(id).await;
+        assert_eq!(row.state, ends);
+        if n == 1 {
+            assert_eq!((row.crash_count, row.attempt), (1, 1));
+            sql(&mut *db.conn().await, "delete from queue.job").await;
+        }
+    }
 }

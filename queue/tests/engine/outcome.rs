@@ -9,7 +9,7 @@ use millrace_queue::{Backoff, Done, Failure, NewJob, OrOutcome, Progress, State,
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::harness::{Bench, Db, Step};
+use crate::harness::{Bench, Db, Mourn, Step};
 
 #[tokio::test]
 async fn a_completed_job_moves_to_the_history_with_its_result() {
@@ -309,4 +309,46 @@ async fn progress_is_written_and_never_falls_within_a_run() {
         (100.0, "done"),
         "the last report is never lost"
     );
+}
+
+#[tokio::test]
+async fn what_brings_its_tools_down_is_quarantined() {
+    let db = Db::new().await;
+    let mut bench = Bench::new(|_, _| async {
+        Err(Failure::quarantine("it crashed the encoder twice").with_code("crashed"))
+    });
+    let worker = db.worker(&bench).await;
+    let id = db.put(Step::job(1).on_failure(Mourn::job("step"))).await;
+    let row = db.reaches(id, State::Quarantined).await;
+    assert_eq!(row.code.as_deref(), Some("crashed"));
+    assert_eq!(row.reason.as_deref(), Some("it crashed the encoder twice"));
+    let note = bench.next_mourner().await.failure.expect("a note");
+    assert_eq!(note.state, State::Quarantined);
+    worker.drain().await;
+}
+
+#[tokio::test]
+async fn runs_that_advance_are_never_one_too_many() {
+    let db = Db::new().await;
+    let pool = db.pool.clone();
+    // Three attempts; ten runs that advance and fail, then three that only fail.
+    let bench = Bench::new(move |_, run| {
+        let pool = pool.clone();
+        async move {
+            if run.run_no <= 10 {
+                let mut tx = pool.begin().await?;
+                run.advance(&mut tx).await?;
+                run.advance(&mut tx).await?;
+                tx.commit().await?;
+            }
+            Err(Failure::Retry("not today".into()))
+        }
+    });
+    let worker = db.worker(&bench).await;
+    let backoff = Backoff::new(Duration::from_millis(1), 1.0, Duration::from_millis(1));
+    let id = db.put(Step::job(1).backoff(backoff)).await;
+    let row = db.reaches(id, State::Discarded).await;
+    // The tenth run counts as the first attempt of those that change nothing.
+    assert_eq!((row.run_no, row.attempt), (12, 3));
+    worker.drain().await;
 }

@@ -256,3 +256,41 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
     assert_eq!((next(&mut heard).await, next(&mut heard).await), (2, 1));
     worker.drain().await;
 }
+
+#[tokio::test]
+async fn a_held_queue_rests_in_this_worker_and_goes_on_where_it_was() {
+    let db = Db::new().await;
+    let (said, mut heard) = mpsc::unbounded_channel();
+    let bench = Bench::new(move |step, _| {
+        said.send(step.n).expect("the test listens");
+        async { Ok(Done::Completed) }
+    });
+    let both = vec![("default".to_owned(), 2), ("heavy".to_owned(), 2)];
+    let queues = both.clone();
+    let (worker, holds) = db
+        .worker_and_holds(&bench, |options| options.queues = queues)
+        .await;
+    let mut conn = db.conn().await;
+    let enqueued = enqueue_all(&mut conn, vec![Step::job(1).queue("heavy"), Step::job(2)]).await;
+    enqueued.expect("enqueued").wake.fire(&worker.notifier);
+    assert_eq!(next(&mut heard).await, 2);
+    // Several polls later as well.
+    let enqueued = enqueue(&mut conn, Step::job(3).delay(Duration::from_millis(700))).await;
+    enqueued.expect("enqueued").wake.fire(&worker.notifier);
+    assert_eq!(next(&mut heard).await, 3);
+    assert!(heard.try_recv().is_err(), "a held queue was served");
+    holds.release("heavy");
+    assert_eq!(next(&mut heard).await, 1);
+    // And held again, for one worker alone.
+    holds.hold("heavy");
+    let other = db
+        .worker_with(&bench, |options| options.queues = both)
+        .await;
+    let enqueued = enqueue(&mut conn, Step::job(4).queue("heavy"))
+        .await
+        .expect("enqueued");
+    enqueued.wake.fire(&worker.notifier);
+    assert_eq!(next(&mut heard).await, 4);
+    other.drain().await;
+    worker.drain().await;
+}
