@@ -98,8 +98,8 @@ impl Room {
     /// Compares what there is with what there should be; returns whether the queue is held from now on.
     async fn look(&self, held: bool, holds: &Holds) -> bool {
         let mut short = self.short(measure(&self.dir).await, held);
-        if short.is_some() && !held {
-            // Ours to give: what is only kept for later.
+        if short.is_some() {
+            // Ours to give: what is only kept for later. Also while it rests, for jobs end meanwhile.
             self.services.make_room();
             short = self.short(measure(&self.dir).await, held);
         }
