@@ -1,4 +1,4 @@
-//! The job graph of one generation: {poster, audio, chunks} -> package -> publish. Whole after the probe, and without
+//! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux. Whole after the probe, and without
 //! what is there already when a failed video goes on.
 
 use millrace_domain::{
@@ -10,12 +10,13 @@ use millrace_queue::NewJob;
 
 use crate::{
     Job,
-    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, VideoFailed},
+    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, Remux, VideoFailed},
     plan::{Decided, group},
 };
 
 /// The jobs that make a generation.
 pub(crate) struct Pipeline {
+    remux: Option<NewJob>,
     poster: Option<NewJob>,
     audio: Option<NewJob>,
     /// Chunks by their numbers.
@@ -27,9 +28,18 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// The jobs for what `decided` asks for and `stored` lacks.
     pub(crate) fn new(video: &Video, decided: &Decided, stored: &Stored) -> Self {
-        let Decided { probe, plan } = decided;
+        let Decided { probe, plan, fast } = decided;
         let (id, generation) = (video.id, video.generation);
         let job = |job: NewJob| of_generation(job, video);
+        // Nothing waits for the copy, and its failure costs nothing. What of it is there already, it sees itself.
+        let remux = fast.path.map(|_| {
+            NewJob::new(&Remux {
+                video: id,
+                generation,
+            })
+            .owner(video.user_id.0)
+            .group(group(id, generation))
+        });
         let wants_poster = probe.video.is_some() && video.thumbnail_key.is_none();
         // Its failure costs a picture, not the video.
         let poster = wants_poster.then(|| {
@@ -77,6 +87,7 @@ impl Pipeline {
             publish = publish.after_any_outcome(&[poster.id()]);
         }
         Self {
+            remux,
             poster,
             audio,
             chunks,
@@ -114,6 +125,7 @@ impl Pipeline {
             .into_iter()
             .map(|(_, job)| job)
             .chain(self.audio)
+            .chain(self.remux)
             .chain(self.poster)
             .chain([self.package, self.publish])
             .collect()

@@ -2,7 +2,7 @@
 
 use millrace_domain::{
     ids::VideoId,
-    media::{Plan, Probe},
+    media::{Fast, Plan, Probe},
     videos::Video,
 };
 use millrace_queue::{Failure, OrOutcome as _};
@@ -14,6 +14,9 @@ use uuid::Uuid;
 pub(crate) struct Decided {
     pub(crate) probe: Probe,
     pub(crate) plan: Plan,
+    /// Whether copies are made, and why not.
+    #[serde(default)]
+    pub(crate) fast: Fast,
 }
 
 impl Decided {

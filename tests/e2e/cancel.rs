@@ -13,14 +13,14 @@ async fn cancel_stops_the_encoders_within_two_seconds_and_retry_goes_on_from_the
         .worker_with("slow", &[("media.preset", "veryslow")])
         .await?;
     let person = Person::register(&stack).await?;
-    let id = person.upload(&Clip::new(32, "1280x720")).await?;
+    let id = person.upload(&Clip::new(32, "1280x720").unusual()).await?;
     let encoding =
         |video: &serde_json::Value| video["stage"] == "encoding" && video["playable"] == true;
     person
         .sees(
             &id,
             "the video is being encoded",
-            Duration::from_secs(60),
+            Duration::from_secs(150),
             encoding,
         )
         .await?;

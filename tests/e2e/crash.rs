@@ -231,7 +231,7 @@ async fn segments_are_complete(stack: &Stack, video: &Video) -> Result<i64> {
     let wanted = (video.frame_count.context("no grid")? + per_segment - 1) / per_segment;
     let found: Vec<(String, i64, i32, i32)> = sqlx::query_as(
         "select rendition, count(*), min(n), max(n) from segments where video_id = $1 and generation = $2
-          and rendition <> 'audio' group by 1 order by 1",
+          and rendition not in ('audio', 'source') group by 1 order by 1",
     )
     .bind(video.id.0)
     .bind(video.generation)

@@ -217,7 +217,7 @@ async fn a_video_can_be_watched_before_it_is_ready() -> Result<()> {
         .worker_with("worker", &[("worker.queues", "media=2,default=4")])
         .await?;
     let person = Person::register(&stack).await?;
-    let id = person.upload(&Clip::new(60, "1280x720")).await?;
+    let id = person.upload(&Clip::new(60, "1280x720").unusual()).await?;
     let early = person
         .sees(&id, "the video is playable", READY, |video| {
             !video["hls_url"].is_null()

@@ -5,6 +5,8 @@
 mod browser;
 /// Cancel and retry.
 mod cancel;
+/// What is watched while the ladder is made.
+mod copies;
 /// Workers that die, freeze, or are told to go.
 mod crash;
 /// How bytes reach players.

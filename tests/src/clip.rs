@@ -15,6 +15,7 @@ pub struct Clip {
     fps: String,
     sound: bool,
     noise: bool,
+    unusual: bool,
 }
 
 impl Clip {
@@ -26,6 +27,7 @@ impl Clip {
             fps: "30".to_owned(),
             sound: true,
             noise: false,
+            unusual: false,
         }
     }
 
@@ -56,6 +58,15 @@ impl Clip {
         }
     }
 
+    /// With key frames so rare that it must be encoded before anybody watches it: nothing of it is copied.
+    #[must_use]
+    pub fn unusual(self) -> Self {
+        Self {
+            unusual: true,
+            ..self
+        }
+    }
+
     /// The file, drawn if it was not before.
     ///
     /// # Errors
@@ -76,7 +87,11 @@ impl Clip {
         let fps = self.fps.replace('/', "_");
         let sound = if self.sound { "tone" } else { "silent" };
         let noise = if self.noise { "-noise" } else { "" };
-        format!("{}s-{}-{fps}-{sound}{noise}.mp4", self.seconds, self.size)
+        let unusual = if self.unusual { "-unusual" } else { "" };
+        format!(
+            "{}s-{}-{fps}-{sound}{noise}{unusual}.mp4",
+            self.seconds, self.size
+        )
     }
 
     async fn draw(&self, path: &Path) -> Result<()> {
@@ -95,6 +110,9 @@ impl Clip {
         }
         if self.noise {
             ffmpeg.args(["-vf", "noise=alls=80:allf=t", "-qp", "8"]);
+        }
+        if self.unusual {
+            ffmpeg.args(["-g", "100000", "-sc_threshold", "0"]);
         }
         ffmpeg.args([
             "-c:v",

@@ -115,7 +115,7 @@ impl Film {
     ) -> Result<i64> {
         until("enough segments are stored", deadline, async || {
             let stored: i64 = sqlx::query_scalar(
-                "select count(*) from segments where video_id = $1 and rendition <> 'audio'",
+                "select count(*) from segments where video_id = $1 and rendition not in ('audio', 'source')",
             )
             .bind(self.id.0)
             .fetch_one(&stack.db)

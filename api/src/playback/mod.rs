@@ -4,6 +4,8 @@
 
 /// What playlists name.
 mod addresses;
+/// The playlists of a copied picture.
+mod copies;
 /// How bytes reach players.
 mod delivery;
 /// What is remembered of what players ask for.
@@ -23,7 +25,7 @@ use millrace_domain::{
 };
 use sqlx::PgPool;
 
-use self::memory::Memory;
+use self::{memory::Memory, playlists::List};
 use crate::problem::Problem;
 
 pub(crate) use delivery::{CookieOptions, Delivery};
@@ -49,14 +51,16 @@ impl Playback {
         }
     }
 
-    /// The master playlist of a video that can be watched, for somebody who may.
-    pub(crate) fn master_url(&self, video: &Video) -> String {
-        let list = if video.status == Status::Ready {
-            "vod"
-        } else {
-            "event"
-        };
-        format!("/api/hls/{}/{list}/master.m3u8", self.mint(video))
+    /// The master playlist of a video, for somebody who may watch it; none before anything of it streams.
+    pub(crate) fn master_url(&self, video: &Video) -> Option<String> {
+        let list = List::of(video)?.folder();
+        Some(format!("/api/hls/{}/{list}/master.m3u8", self.mint(video)))
+    }
+
+    /// The copy of a small source, for somebody who may watch the video; none if there is none.
+    pub(crate) fn file_url(&self, video: &Video) -> Option<String> {
+        let there = video.file_key.is_some() && video.status != Status::Failed;
+        there.then(|| format!("/api/hls/{}/file.mp4", self.mint(video)))
     }
 
     /// Whether players must send cookies along with requests for segments.
@@ -108,6 +112,19 @@ impl Playback {
         entitlement
             .poster_key
             .filter(|_| token.video == video)
+            .map(|key| (key, entitlement.visibility))
+            .ok_or_else(Problem::not_found)
+    }
+
+    /// Where the copy of a small source lies that a token entitles to watch.
+    ///
+    /// # Errors
+    /// 404 as for [`Playback::admit`], and if there is none.
+    async fn file(&self, db: &PgPool, token: &str) -> Result<(String, Visibility), Problem> {
+        let has_file = |known: &Entitlement| known.file_key.is_some();
+        let (_, entitlement) = self.admit_to(db, token, has_file).await?;
+        entitlement
+            .file_key
             .map(|key| (key, entitlement.visibility))
             .ok_or_else(Problem::not_found)
     }

@@ -11,23 +11,56 @@ use millrace_domain::{
         playlist::{self, AudioEntry, IFrameEntry, Stage, VideoEntry},
     },
     storage::Cdn,
-    videos::{self, Quality, Status, Video},
+    videos::{self, Quality, Status, Stream, Video},
 };
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 
-use super::addresses::Addresses;
+use super::{addresses::Addresses, copies};
 
-/// Which of the two playlists of a video.
+/// Which of the playlists of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum List {
     /// It grows while the video is being made.
     Event,
+    /// The copied picture: it grows while it is copied, and is watched until the ladder is there.
+    Remux,
     /// It is final.
     Vod,
 }
 
-/// A file below `/api/hls/{token}/{event|vod}/`.
+impl List {
+    pub(super) fn parse(folder: &str) -> Option<Self> {
+        [Self::Event, Self::Remux, Self::Vod]
+            .into_iter()
+            .find(|list| list.folder() == folder)
+    }
+
+    /// As addresses spell it.
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Remux => "remux",
+            Self::Vod => "vod",
+        }
+    }
+
+    /// The one that a player is given now; none if there is nothing to play yet, or only a file.
+    pub(super) fn of(video: &Video) -> Option<Self> {
+        match (video.status, video.stream) {
+            (Status::Failed, _) => None,
+            (Status::Ready, _) => Some(Self::Vod),
+            (Status::Processing, Some(Stream::Remux)) => Some(Self::Remux),
+            (Status::Processing, Some(Stream::Event)) => Some(Self::Event),
+            // A worker of before there were copies says only that it plays.
+            (Status::Processing, None) => {
+                (video.playable_at.is_some() && video.file_key.is_none()).then_some(Self::Event)
+            }
+        }
+    }
+}
+
+/// A file below `/api/hls/{token}/{event|remux|vod}/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Name {
     Master,
@@ -111,10 +144,29 @@ pub(super) async fn read(
         generation: video.generation,
         cdn,
     };
-    let text = render(&mut tx, &video, playlist.list, playlist.name, &addresses).await?;
+    let rendered = match playlist.list {
+        List::Remux => copy(&mut tx, &video, playlist.name, &addresses).await?,
+        list => {
+            let text = render(&mut tx, &video, list, playlist.name, &addresses).await?;
+            text.map(|text| (text, video.status == Status::Ready))
+        }
+    };
     tx.commit().await?;
-    text.map(|text| Rendered::new(text, video.status == Status::Ready))
+    rendered
+        .map(|(text, last)| Rendered::new(text, last))
         .transpose()
+}
+
+async fn copy(
+    conn: &mut PgConnection,
+    video: &Video,
+    name: Name,
+    uris: &Addresses<'_>,
+) -> anyhow::Result<Option<(String, bool)>> {
+    let Some(grid) = grid(video) else {
+        return Ok(None);
+    };
+    copies::render(conn, video, &grid, name, uris).await
 }
 
 async fn render(
@@ -132,6 +184,8 @@ async fn render(
     };
     match name {
         Name::Master => master(conn, video, list, &grid, uris).await,
+        // Copies are listed by themselves.
+        Name::Media(Rendition::Source) | Name::IFrames(Rendition::Source) => Ok(None),
         Name::Media(rendition) => {
             let segments = segments(conn, video, list, rendition).await?;
             if segments.is_empty() {
@@ -139,7 +193,7 @@ async fn render(
             }
             let stage = match list {
                 List::Vod => Stage::Vod,
-                List::Event => Stage::Event {
+                _ => Stage::Event {
                     complete: video.status == Status::Ready,
                 },
             };
@@ -152,7 +206,7 @@ async fn render(
             )))
         }
         Name::IFrames(rendition) => {
-            if list == List::Event {
+            if list != List::Vod {
                 return Ok(None);
             }
             let segments = segments(conn, video, list, rendition).await?;
@@ -195,7 +249,7 @@ async fn master(
             }
             Some((width, height)) => {
                 let iframes = match list {
-                    List::Event => None,
+                    List::Event | List::Remux => None,
                     List::Vod => iframes(conn, video, rendition, grid).await?,
                 };
                 let fps = Fps::new(
@@ -224,7 +278,7 @@ async fn master(
 /// The encoder's caps while it is being made, afterwards what was measured.
 fn declared(quality: &Quality, list: List) -> (i32, Option<i32>) {
     match list {
-        List::Event => (quality.max_bitrate, None),
+        List::Event | List::Remux => (quality.max_bitrate, None),
         List::Vod => (
             quality.bandwidth.unwrap_or(quality.max_bitrate),
             quality.average_bandwidth,
@@ -277,6 +331,14 @@ fn grid(video: &Video) -> Option<Grid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_name_lists() {
+        for list in [List::Event, List::Remux, List::Vod] {
+            assert_eq!(List::parse(list.folder()), Some(list));
+        }
+        assert_eq!(List::parse("s"), None);
+    }
 
     #[test]
     fn names_of_files_are_read() {

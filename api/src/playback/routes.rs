@@ -30,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get_playlist))
         .routes(routes!(get_segment))
+        .routes(routes!(get_file))
         .routes(routes!(get_poster))
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     get, path = "/api/hls/{token}/{list}/{file}", operation_id = "get_playlist", tag = "playback",
     params(
         ("token" = String, Path, description = "a playback token"),
-        ("list" = String, Path, description = "`event` while the video is being made, `vod` afterwards"),
+        ("list" = String, Path, description = "`event` or `remux` while the video is being made, `vod` afterwards"),
         ("file" = String, Path),
     ),
     responses(
@@ -53,11 +54,7 @@ async fn get_playlist(
     Segments((token, list, file)): Segments<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let list = match list.as_str() {
-        "event" => List::Event,
-        "vod" => List::Vod,
-        _ => return Err(Problem::not_found()),
-    };
+    let list = List::parse(&list).ok_or_else(Problem::not_found)?;
     let name = Name::parse(&file).ok_or_else(Problem::not_found)?;
     let playback = &app.playback;
     let (token, entitlement) = playback.admit(&app.db, &token).await?;
@@ -88,7 +85,7 @@ fn caching(list: List, visibility: Visibility, cookies: bool) -> HeaderValue {
     HeaderValue::from_static(match (list, visibility) {
         (_, Visibility::Private) => "private, no-store",
         _ if cookies => "private, no-cache",
-        (List::Event, _) => "no-cache",
+        (List::Event | List::Remux, _) => "no-cache",
         (List::Vod, _) => "public, max-age=3600, immutable",
     })
 }
@@ -161,6 +158,26 @@ async fn get_segment(
             .await?
     };
     redirect(&app, &method, &key, entitlement.visibility).await
+}
+
+/// The whole video as one MP4 file, while it is being made from a small source that browsers play anyway: a redirect to
+/// the store, which answers ranges. It is a copy of picture and sound, never the upload itself.
+#[utoipa::path(
+    get, path = "/api/hls/{token}/file.mp4", operation_id = "get_file", tag = "playback",
+    params(("token" = String, Path, description = "a playback token")),
+    responses(
+        (status = 307, description = "where the bytes are", headers(("Location" = String))),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn get_file(
+    State(app): State<App>,
+    method: Method,
+    Segments(token): Segments<String>,
+) -> Result<Response, Problem> {
+    let (key, visibility) = app.playback.file(&app.db, &token).await?;
+    redirect(&app, &method, &key, visibility).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

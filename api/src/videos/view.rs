@@ -69,6 +69,10 @@ pub(crate) struct LiveVideo {
     hls_url: Option<String>,
     /// Whether players must send cookies along with requests for segments, which go to a CDN that asks for them.
     hls_credentials: bool,
+    /// The whole video as one file, of a small source that browsers play anyway: there before `hls_url`, and not for
+    /// ever.
+    #[schema(required)]
+    mp4_url: Option<String>,
     #[schema(required)]
     poster_url: Option<String>,
     /// Seconds.
@@ -117,8 +121,9 @@ impl LiveVideo {
                 message: video.error_message.clone().unwrap_or_default(),
             }),
             playable,
-            hls_url: playable.then(|| playback.master_url(video)),
+            hls_url: playback.master_url(video),
             hls_credentials: playback.wants_cookies(),
+            mp4_url: playback.file_url(video),
             poster_url: video
                 .thumbnail_key
                 .as_ref()

@@ -6,6 +6,8 @@
 
 /// Register, log in, refresh, log out, tokens.
 mod accounts;
+/// Copies that are watched while the ladder is made.
+mod copies;
 /// The store, a CDN, CloudFront.
 mod delivery;
 /// Wrong input of every kind is a problem, never a 500.

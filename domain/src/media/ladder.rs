@@ -32,6 +32,8 @@ pub enum Rendition {
     V240,
     /// The sound, shared by all of them.
     Audio,
+    /// The source's own picture, copied: it plays while the others are encoded, and is no part of the ladder.
+    Source,
 }
 
 impl Rendition {
@@ -44,6 +46,7 @@ impl Rendition {
             Self::V360 => "v360",
             Self::V240 => "v240",
             Self::Audio => "audio",
+            Self::Source => "source",
         }
     }
 
@@ -75,6 +78,7 @@ impl FromStr for Rendition {
             Self::V360,
             Self::V240,
             Self::Audio,
+            Self::Source,
         ]
         .into_iter()
         .find(|rendition| rendition.as_str() == text)

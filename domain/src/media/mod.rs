@@ -22,14 +22,23 @@ mod plan;
 pub mod playlist;
 /// What is in a file.
 mod probe;
+/// The packets of a picture, summed up.
+mod scan;
+/// Whether a source can be copied instead of encoded.
+mod standard;
 /// The gateway to whatever encodes.
 mod transcoder;
 
-pub use encode::{AudioSpec, ChunkSpec, ClosedSegment, Poster, PosterSpec, Progress, ProgressFn};
+pub use encode::{
+    AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, Poster, PosterSpec, Progress,
+    ProgressFn,
+};
 pub use error::{Class, MediaError};
 pub use ffmpeg::{FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection};
 pub use grid::{Fps, Grid, TIMESTAMP_BASE_SECONDS};
 pub use ladder::{AUDIO_BITRATE, Rendition, Rung, ladder};
 pub use plan::{ChunkPlan, Plan, chunks};
 pub use probe::{AudioTrack, Probe, VideoTrack};
+pub use scan::{Cut, Scan};
+pub use standard::{Fast, FastPath, Obstacle};
 pub use transcoder::Transcoder;

@@ -35,12 +35,18 @@ pub struct Probe {
 pub struct VideoTrack {
     /// The codec as ffmpeg names it (`h264`).
     pub codec: String,
+    /// The codec's profile as ffmpeg names it (`High`), if it says.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Pixels as shown, after rotation and with square pixels.
     pub width: i32,
     /// Pixels as shown.
     pub height: i32,
     /// Degrees, 0, 90, 180 or 270.
     pub rotation: i32,
+    /// The coded pixels are not square.
+    #[serde(default)]
+    pub anamorphic: bool,
     /// Frames a second: the stream's own rate, or the average when frames come irregularly.
     pub fps: f64,
     /// Frames come irregularly.
@@ -62,6 +68,9 @@ pub struct VideoTrack {
 pub struct AudioTrack {
     /// The codec as ffmpeg names it (`aac`).
     pub codec: String,
+    /// The codec's profile as ffmpeg names it (`LC`), if it says.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Channels.
     pub channels: i32,
     /// Samples a second.
@@ -205,6 +214,7 @@ struct Format {
 struct Stream {
     codec_type: Option<String>,
     codec_name: Option<String>,
+    profile: Option<String>,
     width: Option<i64>,
     height: Option<i64>,
     sample_aspect_ratio: Option<String>,
@@ -258,9 +268,11 @@ impl Stream {
         let (fps, vfr) = self.rate();
         Ok(VideoTrack {
             codec,
+            profile: self.profile.clone(),
             width: i32::try_from(width).unwrap_or(i32::MAX),
             height: i32::try_from(height).unwrap_or(i32::MAX),
             rotation,
+            anamorphic: (aspect - 1.0).abs() > 0.001,
             fps,
             vfr,
             interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
@@ -277,6 +289,7 @@ impl Stream {
     fn audio(&self, end: f64) -> Result<AudioTrack, MediaError> {
         Ok(AudioTrack {
             codec: self.codec()?,
+            profile: self.profile.clone(),
             channels: self.channels.unwrap_or(0),
             sample_rate: self
                 .sample_rate

@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AudioSpec, ChunkSpec, ClosedSegment, MediaError, Poster, PosterSpec, Probe, ProgressFn,
+    AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, MediaError, Poster, PosterSpec,
+    Probe, ProgressFn, Scan,
 };
 
 /// Probes and encodes local files. Every call stops within 2 s of `cancel` and leaves no process behind.
@@ -36,6 +37,29 @@ pub trait Transcoder: Send + Sync + 'static {
     fn encode_audio<'a>(
         &'a self,
         spec: &'a AudioSpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>>;
+
+    /// Reads all packets of the picture, and decodes none.
+    fn scan<'a>(
+        &'a self,
+        source: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Scan, MediaError>>;
+
+    /// Copies picture and sound into an MP4 file whose index comes first.
+    fn copy_file<'a>(
+        &'a self,
+        spec: &'a CopySpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<CopiedFile, MediaError>>;
+
+    /// Copies the picture into segments ([`Scan::cuts`]), announced as [`Transcoder::encode_chunk`] does.
+    fn copy_segments<'a>(
+        &'a self,
+        spec: &'a CopySpec,
         closed: mpsc::Sender<ClosedSegment>,
         progress: ProgressFn<'a>,
         cancel: &'a CancellationToken,

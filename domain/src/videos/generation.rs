@@ -189,7 +189,7 @@ pub async fn chunks(
     .await
 }
 
-/// The renditions of a generation, the tallest first, the audio last.
+/// The renditions of a generation, the tallest first, the audio last. A copied picture is none of them.
 ///
 /// # Errors
 /// Those of the statement.
@@ -201,7 +201,7 @@ pub async fn qualities(
     sqlx::query_as!(
         Quality,
         "select rendition, kind, width, height, max_bitrate, bandwidth, average_bandwidth, codecs, init_key, status
-           from video_qualities where video_id = $1 and generation = $2
+           from video_qualities where video_id = $1 and generation = $2 and rendition <> 'source'
           order by height desc nulls last, rendition",
         video.0,
         generation,
@@ -223,7 +223,7 @@ pub async fn qualities_of(
         "select q.video_id, q.rendition, q.kind, q.width, q.height, q.max_bitrate, q.bandwidth, q.average_bandwidth,
                 q.codecs, q.init_key, q.status
            from video_qualities q join videos v on v.id = q.video_id and v.generation = q.generation
-          where q.video_id = any($1) order by q.height desc nulls last, q.rendition",
+          where q.video_id = any($1) and q.rendition <> 'source' order by q.height desc nulls last, q.rendition",
         &ids,
     )
     .fetch_all(db)

@@ -1,5 +1,7 @@
 //! Videos: the record, what the pipeline made of it, and what people see of it while it is being made.
 
+/// Copies that are watched while the ladder is made.
+mod copy;
 /// What a generation consists of: renditions and chunks, decided by probe.
 mod generation;
 /// Who is told of a change, and on which topics.
@@ -17,6 +19,10 @@ mod segment;
 /// The words that a video's columns use.
 mod state;
 
+pub use copy::{
+    NewSource, SOURCE, Source, begin_source, drop_copies, note_fast, set_file, source,
+    with_old_copies,
+};
 pub use generation::{
     Chunk, Grid, NewGeneration, Quality, Rendition, chunks, qualities, qualities_of,
     reassign_chunks, save_generation, set_measured,
@@ -30,4 +36,4 @@ pub use segment::{
     NewSegment, Segment, Stored, Window, init_key, insert_segment, mark_playable, segments,
     segments_of_chunk, window,
 };
-pub use state::{Stage, Status, Visibility};
+pub use state::{Stage, Status, Stream, Visibility};

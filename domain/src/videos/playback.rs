@@ -12,6 +12,7 @@ pub struct Entitlement {
     pub generation: i32,
     pub playable: bool,
     pub poster_key: Option<String>,
+    pub file_key: Option<String>,
 }
 
 impl Entitlement {
@@ -23,7 +24,7 @@ impl Entitlement {
         sqlx::query_as!(
             Self,
             r#"select visibility as "visibility: _", generation, playable_at is not null as "playable!",
-                      thumbnail_key as poster_key
+                      thumbnail_key as poster_key, file_key
                  from videos where id = $1"#,
             id.0,
         )

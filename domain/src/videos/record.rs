@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::{Stage, Status, Visibility};
+use super::{Stage, Status, Stream, Visibility};
 use crate::ids::{UploadId, UserId, VideoId};
 
 /// A video with its owner's name.
@@ -45,6 +45,10 @@ pub struct Video {
     /// What probe wrote down: the plan's input.
     pub probe: Option<Value>,
     pub playable_at: Option<DateTime<Utc>>,
+    /// Which playlist plays while it is being made; none before it can.
+    pub stream: Option<Stream>,
+    /// The copy of a small source.
+    pub file_key: Option<String>,
     pub thumbnail_key: Option<String>,
     pub views: i64,
     pub likes: i64,
@@ -88,7 +92,7 @@ macro_rules! select_video {
                       v.error_code, v.error_message, v.generation, v.round, v.original_key, v.original_etag,
                       v.original_name, v.original_format, v.file_size, v.duration, v.width, v.height, v.fps_num, v.fps_den,
                       v.frame_count, v.segment_frames, v.has_video, v.has_audio, v.probe, v.playable_at,
-                      v.thumbnail_key, v.views, v.likes, v.published_at, v.created_at, v.updated_at
+                      v.stream as "stream: _", v.file_key, v.thumbnail_key, v.views, v.likes, v.published_at, v.created_at, v.updated_at
                  from videos v join users u on u.id = v.user_id "# + $tail
             $(, $arg)*
         )
@@ -344,7 +348,7 @@ impl Video {
     pub async fn restart(db: impl PgExecutor<'_>, id: VideoId) -> Result<Option<i32>, sqlx::Error> {
         sqlx::query_scalar!(
             "update videos set status = 'processing', stage = 'queued', processing_progress = 0, error_code = null,
-                    error_message = null, playable_at = null, thumbnail_key = null, generation = generation + 1,
+                    error_message = null, playable_at = null, stream = null, file_key = null, thumbnail_key = null, generation = generation + 1,
                     round = 1
               where id = $1 and status = 'failed' returning generation",
             id.0,

@@ -174,7 +174,8 @@ pub async fn segments_of_chunk(
         r#"select rendition, count(*)::int as "done!" from (
                select rendition, n, row_number() over (partition by rendition order by n) - 1 as place
                  from segments
-                where video_id = $1 and generation = $2 and n >= $3 and n < $3 + $4 and rendition <> 'audio'
+                where video_id = $1 and generation = $2 and n >= $3 and n < $3 + $4
+                   and rendition not in ('audio', 'source')
            ) s where n = $3 + place group by rendition"#,
         video.0,
         generation,
@@ -244,7 +245,7 @@ pub async fn window(
         r#"with place as (
                select rendition, n, length::float8 / timescale as seconds,
                       row_number() over (partition by rendition order by n) - 1 as place
-                 from segments where video_id = $1 and generation = $2
+                 from segments where video_id = $1 and generation = $2 and rendition <> 'source'
            ), prefix as (
                select rendition, n, sum(seconds) over (partition by rendition order by n) as until
                  from place where n = place
@@ -252,7 +253,7 @@ pub async fn window(
            select q.rendition, coalesce(array_agg(p.until order by p.n) filter (where p.n is not null), '{}')
                       as "ends!: Vec<f64>"
              from video_qualities q left join prefix p on p.rendition = q.rendition
-            where q.video_id = $1 and q.generation = $2 group by q.rendition"#,
+            where q.video_id = $1 and q.generation = $2 and q.rendition <> 'source' group by q.rendition"#,
         video.0,
         generation,
     )
@@ -277,7 +278,9 @@ pub async fn window(
     Ok(Window { seconds, segments })
 }
 
-/// Marks a video playable once every rendition has its first segment; `true` if it became so just now.
+/// Marks a video playable once every rendition of the ladder, or the copied picture with the sound, has its first
+/// segment; `true` if there is another playlist to watch since just now. That of the copy is preferred, because it has
+/// the whole video soon.
 ///
 /// # Errors
 /// Those of the statement.
@@ -287,12 +290,19 @@ pub async fn mark_playable(
     generation: i32,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "update videos set playable_at = now()
-          where id = $1 and generation = $2 and status = 'processing' and playable_at is null
-            and not exists (
-                select from video_qualities q where q.video_id = $1 and q.generation = $2
-                   and not exists (select from segments s where s.video_id = $1 and s.generation = $2
-                                      and s.rendition = q.rendition and s.n = 0))",
+        "with rendition as (
+             select q.rendition as name, exists (select from segments s where s.video_id = $1 and s.generation = $2
+                                                    and s.rendition = q.rendition and s.n = 0) as begun
+               from video_qualities q where q.video_id = $1 and q.generation = $2
+         ), list as (
+             select case when bool_or(begun) filter (where name = 'source')
+                              and coalesce(bool_and(begun) filter (where name = 'audio'), true) then 'remux'
+                         when bool_and(begun) filter (where name <> 'source') then 'event' end as name
+               from rendition
+         )
+         update videos v set stream = list.name, playable_at = coalesce(v.playable_at, now())
+           from list where v.id = $1 and v.generation = $2 and v.status = 'processing' and list.name is not null
+            and v.stream is distinct from list.name",
         video.0,
         generation,
     )

@@ -47,6 +47,15 @@ words! {
     }
 }
 words! {
+    /// Which playlist plays while a video is being made.
+    Stream {
+        /// That of the ladder, which grows.
+        Event = "event",
+        /// That of the copied picture.
+        Remux = "remux",
+    }
+}
+words! {
     /// Who may find and watch a video.
     Visibility {
         /// Everybody, and it is listed.

@@ -9,6 +9,8 @@ mod chunks;
 mod lures;
 /// Damaged files by the hundred.
 mod mutants;
+/// Copies of what needs no encoding.
+mod copies;
 /// Bad files.
 mod refusals;
 /// Unusual pictures.

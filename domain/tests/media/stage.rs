@@ -10,8 +10,8 @@ use std::{
 };
 
 use millrace_domain::media::{
-    AudioSpec, ChunkPlan, ChunkSpec, ClosedSegment, FfmpegOptions, FfmpegTranscoder, Grid,
-    LimitOptions, MediaError, MediaUser, Plan, Probe, Progress, Rendition, Rung, Transcoder,
+    AudioSpec, ChunkPlan, ChunkSpec, ClosedSegment, CopySpec, FfmpegOptions, FfmpegTranscoder,
+    Grid, LimitOptions, MediaError, MediaUser, Plan, Probe, Progress, Rendition, Rung, Transcoder,
     mp4::{Fragment, Init},
 };
 use tempfile::TempDir;
@@ -131,6 +131,27 @@ impl Stage {
         .await
     }
 
+    /// Copies the picture into segments, announced from `from_segment` on.
+    pub(crate) async fn copy(&self, source: &Path, from_segment: i32) -> Result<Made, MediaError> {
+        let cancel = CancellationToken::new();
+        let (closed, announced) = mpsc::channel(4);
+        let spec = self.copy_spec(source, from_segment).await;
+        let copy = self
+            .transcoder
+            .copy_segments(&spec, closed, &|_| {}, &cancel);
+        collect(copy, announced).await
+    }
+
+    pub(crate) async fn copy_spec(&self, source: &Path, from_segment: i32) -> CopySpec {
+        let (probe, plan) = self.plan(source).await;
+        CopySpec {
+            source: source.to_owned(),
+            probe,
+            grid: plan.grid,
+            from_segment,
+        }
+    }
+
     /// Encodes the whole picture in one chunk.
     pub(crate) async fn whole(&self, source: &Path) -> (Plan, Made) {
         let (probe, plan) = self.plan(source).await;
@@ -144,11 +165,16 @@ impl Stage {
     pub(crate) fn inspect(&self, made: &Made, rendition: Rendition, ask: &[&str]) -> Vec<String> {
         let path = self.dir.path().join(format!("{rendition}.whole.mp4"));
         fs::write(&path, made.whole(rendition)).expect("a file is written");
+        Self::inspect_file(&path, ask)
+    }
+
+    /// What ffprobe prints about a file.
+    pub(crate) fn inspect_file(path: &Path, ask: &[&str]) -> Vec<String> {
         let output = Command::new("ffprobe")
             .args(["-v", "error"])
             .args(ask)
             .args(["-of", "csv=p=0"])
-            .arg(&path)
+            .arg(path)
             .output()
             .expect("ffprobe runs");
         assert!(

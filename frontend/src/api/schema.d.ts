@@ -89,6 +89,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hls/{token}/file.mp4": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole video as one MP4 file, while it is being made from a small source that browsers play anyway: a redirect to
+         *     the store, which answers ranges. It is a copy of picture and sound, never the upload itself.
+         */
+        get: operations["get_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hls/{token}/s/{rendition}/{file}": {
         parameters: {
             query?: never;
@@ -444,6 +464,11 @@ export interface components {
             /** @description The master playlist as soon as it can be watched: one that grows while it is being made, then a final one. */
             hls_url: string | null;
             id: components["schemas"]["VideoId"];
+            /**
+             * @description The whole video as one file, of a small source that browsers play anyway: there before `hls_url`, and not for
+             *     ever.
+             */
+            mp4_url: string | null;
             /** @description Whether it can be watched, at least its beginning. */
             playable: boolean;
             poster_url: string | null;
@@ -1010,6 +1035,37 @@ export interface operations {
             };
         };
     };
+    get_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a playback token */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description where the bytes are */
+            307: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_segment: {
         parameters: {
             query?: {
@@ -1053,7 +1109,7 @@ export interface operations {
             path: {
                 /** @description a playback token */
                 token: string;
-                /** @description `event` while the video is being made, `vod` afterwards */
+                /** @description `event` or `remux` while the video is being made, `vod` afterwards */
                 list: string;
                 file: string;
             };

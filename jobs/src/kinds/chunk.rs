@@ -41,7 +41,7 @@ impl Job for EncodeChunk {
 
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
-        let Decided { probe, plan } = Decided::of(&video)?;
+        let Decided { probe, plan, .. } = Decided::of(&video)?;
         let chunk = plan.chunks.iter().find(|c| c.chunk == self.chunk);
         let chunk = *chunk.or_fail("there is no such chunk")?;
         let end = chunk.first_segment + chunk.segments;

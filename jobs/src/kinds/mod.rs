@@ -3,6 +3,8 @@
 crate::job::kinds! {
     /// Says what a file is, decides the grid, the ladder and the chunks, and enqueues the rest of the pipeline.
     probe::Probe,
+    /// Copies a source that needs no encoding, to be watched while the ladder is made.
+    remux::Remux,
     /// Makes the picture that stands for a video.
     poster::Poster,
     /// Encodes the sound of a video.
@@ -19,6 +21,8 @@ crate::job::kinds! {
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
     sweep_orphans::SweepOrphans,
+    /// Drops copies of videos whose ladder is there.
+    sweep_copies::SweepCopies,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
     /// Ends uploads that were abandoned.

@@ -2,7 +2,7 @@
 
 use millrace_domain::{
     ids::VideoId,
-    media::{AUDIO_BITRATE, Plan},
+    media::{AUDIO_BITRATE, Fast, Plan},
     videos::{self, Grid, NewGeneration, Rendition, Stage, Stored, Video},
 };
 use millrace_queue::Outcome;
@@ -36,7 +36,8 @@ impl Job for Probe {
             .map_err(media_failure)?;
         let slots = millrace_queue::live_slots(cx.db(), Self::QUEUE).await?;
         let plan = Plan::new(&probe, slots);
-        let decided = Decided { probe, plan };
+        let fast = Fast::of(&probe, video.file_size);
+        let decided = Decided { probe, plan, fast };
         cx.complete(cx.db(), async |tx| {
             let jobs = Pipeline::new(&video, &decided, &Stored::default());
             videos::save_generation(tx, &self.rows(&decided, &jobs)?).await?;
@@ -62,7 +63,7 @@ impl Probe {
     }
 
     fn rows(&self, decided: &Decided, jobs: &Pipeline) -> Result<NewGeneration, serde_json::Error> {
-        let Decided { probe, plan } = decided;
+        let Decided { probe, plan, .. } = decided;
         let mut renditions: Vec<Rendition> = plan
             .ladder
             .iter()

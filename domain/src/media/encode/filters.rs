@@ -127,9 +127,11 @@ mod tests {
     fn video() -> VideoTrack {
         VideoTrack {
             codec: "h264".into(),
+            profile: None,
             width: 640,
             height: 360,
             rotation: 0,
+            anamorphic: false,
             fps: 29.97,
             vfr: false,
             interlaced: true,

@@ -4,6 +4,8 @@
 mod audio;
 /// A slice of the picture into every rung.
 mod chunk;
+/// Copies of a source that need no encoding.
+mod copy;
 /// Filters that bring any picture onto the grid.
 mod filters;
 /// The poster.
@@ -26,6 +28,7 @@ use super::{
 
 pub(crate) use audio::encode_audio;
 pub(crate) use chunk::encode_chunk;
+pub(crate) use copy::{copy_file, copy_segments, scan};
 pub(crate) use poster::poster;
 
 /// A slice of a source to encode into every rung.
@@ -63,6 +66,34 @@ pub struct PosterSpec {
     pub source: PathBuf,
     /// What the file is; it has a picture.
     pub probe: Probe,
+}
+
+/// A source to copy as it is; see [`crate::media::Fast`] for which can be.
+#[derive(Debug, Clone)]
+pub struct CopySpec {
+    /// The local file. It must be readable by the media user.
+    pub source: PathBuf,
+    /// What the file is.
+    pub probe: Probe,
+    /// The clock, whose segments those of the copy come near.
+    pub grid: Grid,
+    /// The first segment to announce: 0, or later to resume.
+    pub from_segment: i32,
+}
+
+/// A copy on disk; its private directory is removed when it is dropped.
+#[derive(Debug)]
+pub struct CopiedFile {
+    /// The MP4.
+    path: PathBuf,
+    _dir: WorkDir,
+}
+
+impl CopiedFile {
+    /// The MP4 file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// A segment that is complete on disk. Its private directory is removed when the last clone is dropped.

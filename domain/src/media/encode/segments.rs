@@ -18,6 +18,9 @@ use crate::media::{error::MediaError, ffmpeg::WorkDir, ladder::Rendition};
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The end of a rendition of which nobody knows how many segments it will have.
+const UNKNOWN: i32 = i32::MAX;
+
 /// A rendition whose segments appear in a directory of its own.
 #[derive(Debug)]
 struct Expected {
@@ -65,6 +68,15 @@ impl Announcer {
         Ok(dir)
     }
 
+    /// Expects as many segments as there will be, at least one, of which those before `announce_from` are not announced.
+    pub(super) fn expect_some(
+        &mut self,
+        rendition: Rendition,
+        announce_from: i32,
+    ) -> Result<PathBuf, MediaError> {
+        self.expect(rendition, 0, announce_from, UNKNOWN)
+    }
+
     /// Drives `encode` to its end while announcing; all segments are announced, and were expected, when this is `Ok`.
     pub(super) async fn follow(
         mut self,
@@ -84,11 +96,10 @@ impl Announcer {
             }
         }
         self.announce(cancel).await?;
-        match self
-            .expected
-            .iter()
-            .find(|expected| expected.next != expected.end)
-        {
+        match self.expected.iter().find(|expected| match expected.end {
+            UNKNOWN => expected.next == 0,
+            end => expected.next != end,
+        }) {
             None => Ok(()),
             Some(missing) => Err(
                 MediaError::transient("The encoder ended early.").with_detail(format!(

@@ -21,9 +21,13 @@ use super::{
     work_dir::{MediaUser, WorkDir},
 };
 use crate::media::{
-    encode::{self, AudioSpec, ChunkSpec, ClosedSegment, Poster, PosterSpec, ProgressFn},
+    encode::{
+        self, AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, Poster, PosterSpec,
+        ProgressFn,
+    },
     error::MediaError,
     probe::Probe,
+    scan::Scan,
     transcoder::Transcoder,
 };
 
@@ -239,6 +243,44 @@ impl Transcoder for FfmpegTranscoder {
         async move {
             self.admit(&spec.source)?;
             encode::encode_audio(self, spec, closed, progress, cancel).await
+        }
+        .boxed()
+    }
+
+    fn scan<'a>(
+        &'a self,
+        source: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Scan, MediaError>> {
+        async move {
+            self.admit(source)?;
+            encode::scan(self, source, cancel).await
+        }
+        .boxed()
+    }
+
+    fn copy_file<'a>(
+        &'a self,
+        spec: &'a CopySpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<CopiedFile, MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::copy_file(self, spec, cancel).await
+        }
+        .boxed()
+    }
+
+    fn copy_segments<'a>(
+        &'a self,
+        spec: &'a CopySpec,
+        closed: mpsc::Sender<ClosedSegment>,
+        progress: ProgressFn<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::copy_segments(self, spec, closed, progress, cancel).await
         }
         .boxed()
     }

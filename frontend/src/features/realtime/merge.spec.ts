@@ -13,6 +13,7 @@ function view(changes: Partial<LiveVideo> = {}): LiveVideo {
     playable: false,
     hls_url: null,
     hls_credentials: false,
+    mp4_url: null,
     poster_url: null,
     duration: null,
     width: null,

@@ -45,6 +45,7 @@ export function mergeLive(before: LiveState | null, video: LiveVideo, generation
       progress,
       playable,
       hls_url: video.hls_url ?? before.video.hls_url,
+      mp4_url: video.mp4_url ?? before.video.mp4_url,
       poster_url: video.poster_url ?? before.video.poster_url,
       duration: video.duration ?? before.video.duration,
       width: video.width ?? before.video.width,

@@ -92,6 +92,6 @@ async function catchUp(id: string): Promise<void> {
 /** Only the fields of a live view, so that a whole video laid over another one does not bring its older rest. */
 export function live(video: LiveVideo): LiveVideo {
   const { id, title, status, progress, stage, error, playable } = video
-  const { hls_url, hls_credentials, poster_url, duration, width, height, qualities } = video
-  return { id, title, status, progress, stage, error, playable, hls_url, hls_credentials, poster_url, duration, width, height, qualities }
+  const { hls_url, hls_credentials, mp4_url, poster_url, duration, width, height, qualities } = video
+  return { id, title, status, progress, stage, error, playable, hls_url, hls_credentials, mp4_url, poster_url, duration, width, height, qualities }
 }

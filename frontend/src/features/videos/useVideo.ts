@@ -58,8 +58,9 @@ export function useVideo(id: () => string | null) {
   }
 
   function receive(delivery: Delivery): void {
-    const data = delivery.data as VideoData
+    const data = delivery.data as Partial<VideoData> & Pick<VideoData, 'generation'>
     heard += 1
+    if (!data.video) return // Deleted: the feed says so.
     const after = mergeLive(state, data.video, data.generation, delivery.progress)
     if (after === state) return
     state = after

@@ -1,4 +1,5 @@
 // Streams HLS into a video element: hls.js where it works, else the browser's own player. hls.js is loaded when needed.
+// A file, which is what there is of a small video before it streams, is the browser's own business.
 import type Hls from 'hls.js'
 import type { ErrorData, HlsConfig } from 'hls.js'
 import { onScopeDispose, ref, shallowRef } from 'vue'
@@ -75,14 +76,28 @@ export function useHls(element: () => HTMLVideoElement | undefined) {
     player.attachMedia(media)
   }
 
+  /** Plays a file instead: one quality, and all of it from the start. */
+  function loadFile(src: string, startAt = 0): void {
+    loads += 1
+    release()
+    failure.value = null
+    const media = element()
+    if (media) play(media, src, startAt)
+  }
+
   function native(media: HTMLVideoElement, src: string, startAt: number): void {
     if (!media.canPlayType('application/vnd.apple.mpegurl')) {
       failure.value = 'unsupported'
       return
     }
+    play(media, src, startAt)
+  }
+
+  function play(media: HTMLVideoElement, src: string, startAt: number): void {
+    const turn = loads
     media.src = src
     if (startAt > 0) media.addEventListener('loadedmetadata', () => (media.currentTime = startAt), { once: true })
-    media.addEventListener('error', () => (failure.value = 'failed'), { once: true })
+    media.addEventListener('error', () => turn === loads && (failure.value = 'failed'), { once: true })
   }
 
   function recover(Player: typeof Hls, data: ErrorData): void {
@@ -120,7 +135,7 @@ export function useHls(element: () => HTMLVideoElement | undefined) {
     loads += 1
     release()
   })
-  return { qualities, chosen, current, growing, failure, load, choose }
+  return { qualities, chosen, current, growing, failure, load, loadFile, choose }
 }
 
 function nameOf(level: { width: number; height: number; name?: string; bitrate: number }): string {
