@@ -2,8 +2,9 @@
 
 use super::{
     Mp4Error,
-    boxes::{Boxes, Fields, child},
+    boxes::{Boxes, Fields},
     init::Init,
+    traf::{NOT_A_KEY, Traf, Usual},
 };
 
 /// What a media segment holds.
@@ -55,49 +56,13 @@ impl Fragment {
 }
 
 fn moof(payload: &[u8], offset: usize, init: &Init) -> Result<Fragment, Mp4Error> {
-    let traf = child(payload, b"traf", "traf")?;
-    let mut tfhd = Fields(child(traf, b"tfhd", "tfhd")?);
-    let flags = tfhd.u32()? & 0x00ff_ffff;
-    tfhd.skip(4)?;
-    let mut base = offset as u64;
-    if flags & 0x1 != 0 {
-        base = tfhd.u64()?;
-    }
-    if flags & 0x2 != 0 {
-        tfhd.skip(4)?;
-    }
-    let default_duration = if flags & 0x8 != 0 {
-        tfhd.u32()?
-    } else {
-        init.default_duration
-    };
-    let default_size = if flags & 0x10 != 0 {
-        tfhd.u32()?
-    } else {
-        init.default_size
-    };
-    let default_flags = if flags & 0x20 != 0 {
-        tfhd.u32()?
-    } else {
-        init.default_flags
-    };
-
-    let mut tfdt = Fields(child(traf, b"tfdt", "tfdt")?);
-    let version = tfdt.u32()? >> 24;
-    let start = if version == 1 {
-        tfdt.u64()?
-    } else {
-        u64::from(tfdt.u32()?)
-    };
-    let start = i64::try_from(start).map_err(|_| Mp4Error::Value("time"))?;
-
+    let traf = Traf::read(payload, offset, init)?;
+    let Traf {
+        start, base, usual, ..
+    } = traf;
     let mut fragment: Option<Fragment> = None;
-    for found in Boxes::new(traf) {
-        let found = found?;
-        if found.kind != *b"trun" {
-            continue;
-        }
-        let run = trun(found.payload, default_duration, default_size, default_flags)?;
+    for run in traf.runs() {
+        let run = trun(run?, usual)?;
         let so_far = fragment.get_or_insert(Fragment {
             start,
             shown: start
@@ -106,7 +71,7 @@ fn moof(payload: &[u8], offset: usize, init: &Init) -> Result<Fragment, Mp4Error
                 .ok_or(Mp4Error::Value("time"))?,
             length: 0,
             samples: 0,
-            starts_with_key: run.first_flags & 0x0001_0000 == 0,
+            starts_with_key: run.first_flags & NOT_A_KEY == 0,
             keyframe_bytes: run.first_end(base)?,
         });
         so_far.length = so_far
@@ -140,7 +105,12 @@ impl Samples {
     }
 }
 
-fn trun(payload: &[u8], duration: u32, size: u32, default_flags: u32) -> Result<Samples, Mp4Error> {
+fn trun(payload: &[u8], usual: Usual) -> Result<Samples, Mp4Error> {
+    let Usual {
+        duration,
+        size,
+        flags: default_flags,
+    } = usual;
     let mut fields = Fields(payload);
     let head = fields.u32()?;
     let (version, flags) = (head >> 24, head & 0x00ff_ffff);

@@ -3,6 +3,7 @@
 use super::{
     Mp4Error,
     boxes::{Boxes, Fields, child},
+    traf::Usual,
 };
 
 /// What an init segment says about its only track.
@@ -18,9 +19,7 @@ pub struct Init {
     pub height: i32,
     /// How much later than they are shown samples are timed: the reordering of B-frames, undone by an edit list.
     pub(super) shift: i64,
-    pub(super) default_duration: u32,
-    pub(super) default_size: u32,
-    pub(super) default_flags: u32,
+    pub(super) usual: Usual,
 }
 
 impl Init {
@@ -48,17 +47,18 @@ impl Init {
 
         let mut trex = Fields(child(child(moov, b"mvex", "mvex")?, b"trex", "trex")?);
         trex.skip(12)?;
-        let (default_duration, default_size, default_flags) =
-            (trex.u32()?, trex.u32()?, trex.u32()?);
+        let usual = Usual {
+            duration: trex.u32()?,
+            size: trex.u32()?,
+            flags: trex.u32()?,
+        };
         Ok(Self {
             codecs,
             timescale,
             width,
             height,
             shift,
-            default_duration,
-            default_size,
-            default_flags,
+            usual,
         })
     }
 }

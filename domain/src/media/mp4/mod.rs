@@ -8,9 +8,14 @@ mod boxes;
 mod fragment;
 /// Init segments.
 mod init;
+/// Frames one by one.
+mod samples;
+/// The head of a track's fragment.
+mod traf;
 
 pub use fragment::Fragment;
 pub use init::Init;
+pub use samples::{Sample, samples};
 
 /// The bytes are not what we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +112,35 @@ mod tests {
             keyframe_bytes: 12 + 100 + 9,
         };
         assert_eq!(fragment, expected);
+        let bytes = segment();
+        let all = samples(&bytes, &init).unwrap();
+        let read = |s: &Sample<'_>| (s.data.len(), s.decoded, s.shown, s.key);
+        assert_eq!(
+            all.iter().map(read).collect::<Vec<_>>(),
+            [
+                (9, 300_000, 300_000, true),
+                (5, 301_001, 298_999, false),
+                (5, 302_002, 301_001, false)
+            ]
+        );
+        let cut = usize::try_from(fragment.keyframe_bytes).unwrap();
+        assert_eq!(samples(&bytes[..cut], &init).unwrap(), all[..1]);
+    }
+
+    #[test]
+    fn idr_pictures_are_told_apart() {
+        let sample = |data| Sample {
+            data,
+            end: 0,
+            decoded: 0,
+            shown: 0,
+            length: 0,
+            key: true,
+        };
+        // Supplemental information (6), then the slice.
+        assert!(sample(&[0, 0, 0, 2, 6, 1, 0, 0, 0, 1, 0x65]).is_idr());
+        assert!(!sample(&[0, 0, 0, 2, 6, 1, 0, 0, 0, 1, 0x41]).is_idr());
+        assert!(!sample(&[0xff, 0xff, 0xff, 0xff, 6]).is_idr());
     }
 
     #[test]
@@ -142,7 +176,7 @@ mod tests {
         #[test]
         fn noise_never_panics(data in proptest::collection::vec(any::<u8>(), 0..600)) {
             let init = Init::read(&video_init()).unwrap();
-            let _ = (Init::read(&data), Fragment::read(&data, &init));
+            let _ = (Init::read(&data), Fragment::read(&data, &init), samples(&data, &init));
         }
 
         #[test]
@@ -155,7 +189,7 @@ mod tests {
                     data[at] = *byte;
                 }
                 data.truncate(cut % (data.len() + 1));
-                let _ = (Init::read(&data), Fragment::read(&data, &init));
+                let _ = (Init::read(&data), Fragment::read(&data, &init), samples(&data, &init));
             }
         }
 

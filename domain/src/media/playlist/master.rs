@@ -44,8 +44,15 @@ pub struct AudioEntry {
     pub average_bandwidth: Option<i32>,
 }
 
-/// The master playlist. The qualities are listed as given; players without an opinion start with the first. Without a
-/// picture, the sound is the only entry.
+/// What players that know nothing of their connection are started with: the best that needs no more. Apple's
+/// authoring specification recommends a first variant of 2000 kbit/s over Wi-Fi and allows a tenth.
+const FIRST_BANDWIDTH: i32 = 2_200_000;
+
+/// The master playlist. Players without an opinion start with the first quality, so that is a modest one; the others
+/// follow as given. Without a picture, the sound is the only entry.
+///
+/// There is no variant of sound alone beside pictures: hls.js drops such a one, and players that list qualities would
+/// offer it as one.
 pub fn master(videos: &[VideoEntry], audio: Option<&AudioEntry>, uris: &impl Uris) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     if let Some(audio) = audio {
@@ -62,10 +69,16 @@ pub fn master(videos: &[VideoEntry], audio: Option<&AudioEntry>, uris: &impl Uri
              URI=\"{uri}\""
         );
     }
-    for video in videos {
-        let bandwidth = video
-            .bandwidth
-            .saturating_add(audio.map_or(0, |audio| audio.bandwidth));
+    let needs = |video: &VideoEntry| {
+        let sound = audio.map_or(0, |audio| audio.bandwidth);
+        video.bandwidth.saturating_add(sound)
+    };
+    let modest = videos.iter().position(|v| needs(v) <= FIRST_BANDWIDTH);
+    let first = modest.unwrap_or(videos.len().saturating_sub(1));
+    let (before, after) = videos.split_at(first);
+    let (first, after) = after.split_at(after.len().min(1));
+    for video in first.iter().chain(before).chain(after) {
+        let bandwidth = needs(video);
         let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth}");
         let sound = audio.map_or(Some(0), |audio| audio.average_bandwidth);
         average(
@@ -81,7 +94,7 @@ pub fn master(videos: &[VideoEntry], audio: Option<&AudioEntry>, uris: &impl Uri
         }
         let _ = write!(
             text,
-            "\",RESOLUTION={}x{},FRAME-RATE={:.3}",
+            "\",RESOLUTION={}x{},FRAME-RATE={:.3},VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE",
             video.width,
             video.height,
             video.fps.as_f64()
@@ -97,7 +110,8 @@ pub fn master(videos: &[VideoEntry], audio: Option<&AudioEntry>, uris: &impl Uri
         };
         let _ = writeln!(
             text,
-            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\",RESOLUTION={}x{},URI=\"{}\"",
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\",RESOLUTION={}x{},VIDEO-RANGE=SDR,\
+             URI=\"{}\"",
             bandwidth.peak,
             bandwidth.average,
             video.codecs,
@@ -152,10 +166,10 @@ mod tests {
         #EXT-X-VERSION:7
         #EXT-X-INDEPENDENT-SEGMENTS
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"
-        #EXT-X-STREAM-INF:BANDWIDTH=3008000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO="audio"
-        v720.m3u8
-        #EXT-X-STREAM-INF:BANDWIDTH=1568000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio"
+        #EXT-X-STREAM-INF:BANDWIDTH=1568000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=29.970,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
         v360.m3u8
+        #EXT-X-STREAM-INF:BANDWIDTH=3008000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
+        v720.m3u8
         "#);
     }
 
@@ -180,9 +194,9 @@ mod tests {
         #EXT-X-VERSION:7
         #EXT-X-INDEPENDENT-SEGMENTS
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"
-        #EXT-X-STREAM-INF:BANDWIDTH=3008000,AVERAGE-BANDWIDTH=1127000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO="audio"
+        #EXT-X-STREAM-INF:BANDWIDTH=3008000,AVERAGE-BANDWIDTH=1127000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
         v720.m3u8
-        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="v720-iframes.m3u8"
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,CODECS="avc1.64001f",RESOLUTION=1280x720,VIDEO-RANGE=SDR,URI="v720-iframes.m3u8"
         "#);
     }
 
@@ -192,7 +206,7 @@ mod tests {
         #EXTM3U
         #EXT-X-VERSION:7
         #EXT-X-INDEPENDENT-SEGMENTS
-        #EXT-X-STREAM-INF:BANDWIDTH=960000,CODECS="avc1.64001f",RESOLUTION=426x240,FRAME-RATE=29.970
+        #EXT-X-STREAM-INF:BANDWIDTH=960000,CODECS="avc1.64001f",RESOLUTION=426x240,FRAME-RATE=29.970,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE
         v240.m3u8
         "#);
         insta::assert_snapshot!(master(&[], Some(&audio()), &Plain), @r#"

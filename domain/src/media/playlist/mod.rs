@@ -7,6 +7,8 @@ mod iframes;
 mod master;
 /// Measured bandwidths.
 mod measure;
+/// The rules of the authoring specification, as checks over what is served.
+pub mod rules;
 /// The list of segments of a rendition.
 mod segments;
 
