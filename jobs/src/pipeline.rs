@@ -28,7 +28,7 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// The jobs for what `decided` asks for and `stored` lacks.
     pub(crate) fn new(video: &Video, decided: &Decided, stored: &Stored) -> Self {
-        let Decided { probe, plan, fast } = decided;
+        let Decided { plan, fast, .. } = decided;
         let (id, generation) = (video.id, video.generation);
         let job = |job: NewJob| of_generation(job, video);
         // Nothing waits for the copy, and its failure costs nothing. What of it is there already, it sees itself.
@@ -40,7 +40,7 @@ impl Pipeline {
             .owner(video.user_id.0)
             .group(group(id, generation))
         });
-        let wants_poster = probe.video.is_some() && video.thumbnail_key.is_none();
+        let wants_poster = video.thumbnail_key.is_none();
         // Its failure costs a picture, not the video.
         let poster = wants_poster.then(|| {
             NewJob::new(&Poster {
