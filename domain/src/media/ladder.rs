@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::grid::Fps;
+
 /// Bits a second of the audio rendition.
 pub const AUDIO_BITRATE: i32 = 128_000;
 
@@ -107,6 +109,21 @@ impl Rung {
         self.max_bitrate / 2 * 3
     }
 
+    /// The same quality for a faster picture. Above 30 frames a second it takes half as much again: what YouTube
+    /// recommends for 48 to 60 frames a second over 24 to 30, at every size (12 to 8 Mbit/s at 1080 lines).
+    pub fn for_rate(self, fps: Fps) -> Self {
+        let fast = fps.num > fps.den.saturating_mul(30);
+        let max_bitrate = if fast {
+            self.max_bitrate / 2 * 3
+        } else {
+            self.max_bitrate
+        };
+        Self {
+            max_bitrate,
+            ..self
+        }
+    }
+
     /// Pixels of a frame.
     pub fn pixels(&self) -> i64 {
         i64::from(self.width) * i64::from(self.height)
@@ -195,6 +212,14 @@ mod tests {
         assert_eq!(sizes(161, 91), [("v240", 160, 90)]);
         assert_eq!(sizes(1, 1), [("v240", 2, 2)]);
         assert_eq!(sizes(641, 361)[0], ("v360", 638, 360));
+    }
+
+    #[test]
+    fn fast_pictures_get_half_as_much_again() {
+        let rung = ladder(1920, 1080)[0];
+        let rate = |num, den| rung.for_rate(Fps::new(num, den)).max_bitrate;
+        assert_eq!((rate(30, 1), rate(30_000, 1001)), (6_500_000, 6_500_000));
+        assert_eq!((rate(60_000, 1001), rate(48, 1)), (9_750_000, 9_750_000));
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Plan {
         let chunks = chunks(&grid, slots);
         Self {
             grid,
-            ladder: ladder(video.width, video.height),
+            ladder: ladder(video.width, video.height)
+                .into_iter()
+                .map(|rung| rung.for_rate(fps))
+                .collect(),
             chunks,
             audio,
         }

@@ -26,8 +26,11 @@ pub struct Probe {
     pub duration: f64,
     /// The first moving picture; cover art does not count.
     pub video: Option<VideoTrack>,
-    /// The first sound.
+    /// The sound that players choose: the first that is marked as default, or else the first.
     pub audio: Option<AudioTrack>,
+    /// There is cover art that we can decode.
+    #[serde(default)]
+    pub cover: bool,
 }
 
 /// The picture.
@@ -57,6 +60,12 @@ pub struct VideoTrack {
     pub hdr: bool,
     /// The pixel format as ffmpeg names it.
     pub pix_fmt: String,
+    /// How colours are coded, as ffmpeg names it (`bt709`); empty when the file does not say.
+    #[serde(default)]
+    pub matrix: String,
+    /// The transfer curve, as ffmpeg names it (`smpte2084`); empty when the file does not say.
+    #[serde(default)]
+    pub transfer: String,
     /// Bits a second, if the file says.
     pub bit_rate: Option<i64>,
     /// Seconds from the start of the file to the end of the last frame.
@@ -71,6 +80,9 @@ pub struct AudioTrack {
     /// The codec's profile as ffmpeg names it (`LC`), if it says.
     #[serde(default)]
     pub profile: Option<String>,
+    /// Which of the file's sounds: counts them from 0.
+    #[serde(default)]
+    pub index: i32,
     /// Channels.
     pub channels: i32,
     /// Samples a second.
@@ -108,13 +120,17 @@ impl Probe {
                 .iter()
                 .filter(move |stream| stream.codec_type.as_deref() == Some(kind))
         };
-        let video = kind("video")
-            .find(|stream| stream.disposition.get("attached_pic").copied().unwrap_or(0) == 0);
+        let video = kind("video").find(|stream| !stream.is("attached_pic"));
+        let cover = kind("video").any(|stream| {
+            stream.is("attached_pic") && stream.codec_name.as_deref() == Some("mjpeg")
+        });
         let end = |stream: &Stream| stream.end(format_start, duration);
         let video = video.map(|stream| stream.video(end(stream))).transpose()?;
+        // `min_by_key` keeps the first of equals. A track in a codec that we lack is the last choice.
         let audio = kind("audio")
-            .next()
-            .map(|stream| stream.audio(end(stream)))
+            .zip(0..)
+            .min_by_key(|(stream, _)| (stream.codec().is_err(), !stream.is("default")))
+            .map(|(stream, index)| stream.audio(index, end(stream)))
             .transpose()?;
         if video.is_none() && audio.is_none() {
             return Err(MediaError::input(
@@ -127,10 +143,17 @@ impl Probe {
             duration,
             video,
             audio,
+            cover,
         })
     }
 
-    /// Fills in the duration of a file that does not state it (recordings made by browsers), or refuses it as empty.
+    /// Its duration was guessed from the bit rate of its beginning, which is far off when that varies.
+    pub(crate) fn guesses_duration(&self) -> bool {
+        matches!(self.format.as_str(), "mp3" | "aac")
+    }
+
+    /// Fills in the duration of a file that does not state it (recordings made by browsers) or that was guessed, or
+    /// refuses it as empty.
     pub(crate) fn with_measured_duration(mut self, measured: f64) -> Result<Self, MediaError> {
         if measured <= 0.0 {
             return Err(MediaError::input(
@@ -151,7 +174,7 @@ impl Probe {
             video.end = measured;
         }
         if let Some(audio) = &mut self.audio
-            && audio.end <= 0.0
+            && (audio.end <= 0.0 || self.video.is_none())
         {
             audio.end = measured;
         }
@@ -221,6 +244,7 @@ struct Stream {
     pix_fmt: Option<String>,
     field_order: Option<String>,
     color_transfer: Option<String>,
+    color_space: Option<String>,
     r_frame_rate: Option<String>,
     avg_frame_rate: Option<String>,
     sample_rate: Option<String>,
@@ -281,15 +305,18 @@ impl Stream {
                 Some("smpte2084" | "arib-std-b67")
             ),
             pix_fmt: self.pix_fmt.clone().unwrap_or_default(),
+            matrix: stated(&self.color_space),
+            transfer: stated(&self.color_transfer),
             bit_rate: self.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
             end,
         })
     }
 
-    fn audio(&self, end: f64) -> Result<AudioTrack, MediaError> {
+    fn audio(&self, index: i32, end: f64) -> Result<AudioTrack, MediaError> {
         Ok(AudioTrack {
             codec: self.codec()?,
             profile: self.profile.clone(),
+            index,
             channels: self.channels.unwrap_or(0),
             sample_rate: self
                 .sample_rate
@@ -299,6 +326,10 @@ impl Stream {
             bit_rate: self.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
             end,
         })
+    }
+
+    fn is(&self, disposition: &str) -> bool {
+        self.disposition.get(disposition).copied().unwrap_or(0) != 0
     }
 
     fn codec(&self) -> Result<String, MediaError> {
@@ -358,6 +389,13 @@ impl Stream {
             (rate, other) => (rate.or(other).unwrap_or(25.0), false),
         }
     }
+}
+
+/// A name, unless it says that nobody knows.
+fn stated(name: &Option<String>) -> String {
+    let name = name.as_deref().unwrap_or_default();
+    let known = !matches!(name, "unknown" | "unspecified" | "reserved");
+    if known { name } else { "" }.to_owned()
 }
 
 fn seconds(text: &Option<String>) -> Option<f64> {
@@ -433,6 +471,25 @@ mod tests {
             video(json!({ "duration": null, "tags": { "DURATION": "00:00:09.500000000" } })).end,
             9.5
         );
+    }
+
+    #[test]
+    fn the_sound_that_players_choose_is_chosen() {
+        let chosen = |sounds: &[(&str, i32)]| {
+            let streams: Vec<_> = sounds
+                .iter()
+                .map(|(codec, default)| {
+                    json!({ "codec_type": "audio", "codec_name": codec, "disposition": { "default": default } })
+                })
+                .collect();
+            let answer = json!({ "streams": streams, "format": { "duration": "3" } });
+            let probe = Probe::from_json(answer.to_string().as_bytes());
+            probe.map(|probe| probe.audio.unwrap().index)
+        };
+        assert_eq!(chosen(&[("aac", 0), ("aac", 0)]), Ok(0));
+        assert_eq!(chosen(&[("aac", 0), ("aac", 1), ("aac", 1)]), Ok(1));
+        assert_eq!(chosen(&[("truehd", 1), ("ac3", 0)]), Ok(1));
+        assert!(chosen(&[("truehd", 1)]).is_err());
     }
 
     #[test]

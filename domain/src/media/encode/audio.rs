@@ -103,7 +103,7 @@ pub(crate) async fn encode_audio(
     // compressed sound is not exact to the sample.
     let mut args: Vec<OsString> = transcoder.input(&spec.source).collect();
     let words = [
-        ("-map", "0:a:0".to_owned()),
+        ("-map", format!("0:a:{}", spec.track)),
         ("-af", cut.filters()),
         ("-c:a", "aac".to_owned()),
         ("-b:a", AUDIO_BITRATE.to_string()),

@@ -39,7 +39,7 @@ pub(crate) async fn encode_chunk(
     }
     let first = i64::from(from) * i64::from(spec.grid.segment_frames);
     let frames = spec.chunk.first_frame + spec.chunk.frames - first;
-    let slice = Slice::new(&spec.grid, &spec.probe.format, first, frames);
+    let slice = Slice::new(&spec.grid, video, &spec.probe.format, first, frames);
     let tone_map = video.hdr && transcoder.can_tone_map(cancel).await?;
 
     let dir = transcoder.work_dir("chunk")?;
@@ -79,30 +79,31 @@ pub(crate) async fn encode_chunk(
             speed: tick.speed,
         });
     };
+    let lead_in = slice.lead_in as f64 * pixels_of(video) / SLOWEST_PIXELS_PER_SECOND;
     let job = Job {
         args,
         cwd: &cwd,
         source: &spec.source,
-        work: work(spec, video, frames, pixels),
-        expected: Duration::from_secs_f64(per_segment),
+        work: work(spec, video, &slice, pixels),
+        expected: Duration::from_secs_f64(per_segment + lead_in),
     };
     announcer
         .follow(transcoder.encode(job, &report, cancel), cancel)
         .await
 }
 
-/// What `frames` frames in rungs of together `pixels` cost. A source with few key frames is decoded from far before the
-/// slice; a twentieth of all that is before it allows for that, since it is decoded only.
-fn work(spec: &ChunkSpec, video: &VideoTrack, frames: i64, pixels: i64) -> Work {
+/// What a slice costs in rungs of together `pixels`. A source with few key frames is decoded from far before the slice; a
+/// twentieth of all that is before it allows for that, since it is decoded only.
+fn work(spec: &ChunkSpec, video: &VideoTrack, slice: &Slice, pixels: i64) -> Work {
     let picture = i64::from(video.width) * i64::from(video.height);
-    let seconds = spec.grid.seconds(frames);
-    let before = spec.grid.seconds(spec.chunk.first_frame);
+    let before = spec.grid.seconds(spec.chunk.first_frame) / 20.0;
+    let seconds = spec.grid.seconds(slice.frames) + before.max(spec.grid.seconds(slice.lead_in));
     let rates = spec.ladder.iter().map(|rung| rung.max_bitrate);
     let bytes = f64::from(rates.max().unwrap_or(0)) / 8.0 * spec.grid.segment_seconds();
     Work {
-        seconds: seconds + before / 20.0,
-        decoded: picture as f64 * video.fps * (seconds + before / 20.0),
-        encoded: pixels as f64 * frames as f64,
+        seconds,
+        decoded: picture as f64 * video.fps.max(spec.grid.fps.as_f64()) * seconds,
+        encoded: pixels as f64 * slice.frames as f64,
         picture,
         outputs: spec.ladder.len(),
         // The rate is capped over a buffer, not over a segment.
@@ -112,6 +113,10 @@ fn work(spec: &ChunkSpec, video: &VideoTrack, frames: i64, pixels: i64) -> Work 
             _ => Haste::Usual,
         },
     }
+}
+
+fn pixels_of(video: &VideoTrack) -> f64 {
+    f64::from(video.width) * f64::from(video.height)
 }
 
 /// x264 as every rung uses it: closed GOPs of a fixed number of frames, no extra key frames, capped quality.

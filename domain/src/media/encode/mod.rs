@@ -12,6 +12,8 @@ mod filters;
 mod poster;
 /// Segments, announced as they close.
 mod segments;
+/// What stands for sound without a picture.
+mod waveform;
 
 use std::{
     path::{Path, PathBuf},
@@ -53,18 +55,20 @@ pub struct ChunkSpec {
 pub struct AudioSpec {
     /// The local file. It must be readable by the media user.
     pub source: PathBuf,
+    /// Which of its sounds; see [`crate::media::AudioTrack::index`].
+    pub track: i32,
     /// The clock.
     pub grid: Grid,
     /// The first segment to announce: 0, or later to resume.
     pub from_segment: i32,
 }
 
-/// A picture to find in a source.
+/// A picture to find in a source, or to draw of its sound.
 #[derive(Debug, Clone)]
 pub struct PosterSpec {
     /// The local file. It must be readable by the media user.
     pub source: PathBuf,
-    /// What the file is; it has a picture.
+    /// What the file is. Without a picture, its cover art serves, or else its waveform.
     pub probe: Probe,
 }
 

@@ -26,6 +26,7 @@ const UNKNOWN: i32 = i32::MAX;
 struct Expected {
     rendition: Rendition,
     dir: PathBuf,
+    first: i32,
     next: i32,
     /// Segments below this are not announced: they were before.
     announce_from: i32,
@@ -61,6 +62,7 @@ impl Announcer {
         self.expected.push(Expected {
             rendition,
             dir: dir.clone(),
+            first,
             next: first,
             announce_from,
             end,
@@ -96,18 +98,28 @@ impl Announcer {
             }
         }
         self.announce(cancel).await?;
-        match self.expected.iter().find(|expected| match expected.end {
+        let missing = |expected: &&Expected| match expected.end {
             UNKNOWN => expected.next == 0,
             end => expected.next != end,
-        }) {
-            None => Ok(()),
-            Some(missing) => Err(
-                MediaError::transient("The encoder ended early.").with_detail(format!(
-                    "{} has no segment {}, {} were expected",
-                    missing.rendition, missing.next, missing.end
-                )),
-            ),
-        }
+        };
+        let Some(missing) = self.expected.iter().find(missing) else {
+            return Ok(());
+        };
+        let detail = format!(
+            "{} has no segment {}, {} were expected",
+            missing.rendition, missing.next, missing.end
+        );
+        // An encoder that is content and has made nothing was given nothing, and will be given nothing again.
+        let nothing = self.expected.iter().all(|e| e.next == e.first);
+        let error = if nothing {
+            MediaError::input(
+                "damaged",
+                "A part of the file cannot be decoded: it is damaged or incomplete.",
+            )
+        } else {
+            MediaError::transient("The encoder ended early.")
+        };
+        Err(error.with_detail(detail))
     }
 
     /// Announces what has closed since the last look. A full channel holds the encoder up, too, which bounds the disk.

@@ -76,7 +76,7 @@ impl FfmpegTranscoder {
             return Err(refusal(&stderr));
         }
         let mut probe = Probe::from_json(&stdout)?;
-        if probe.duration <= 0.0 {
+        if probe.duration <= 0.0 || probe.guesses_duration() {
             let seconds = self.measure(&source, dir.path(), cancel).await?;
             probe = probe.with_measured_duration(seconds)?;
         }
