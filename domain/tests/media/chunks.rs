@@ -105,47 +105,10 @@ async fn chunks_of_an_ntsc_clip_equal_the_grid() {
     }
 
     // Not only the times: frame k shows what the source shows at k, across every boundary.
-    let worst = psnr(&stage, &made, Rendition::V360, &source);
+    let worst = stage.likeness(&made, Rendition::V360, &source);
     assert!(worst > 28.0, "{worst} dB");
     drop(made);
     assert!(stage.is_clean());
-}
-
-/// The worst match of a frame with the source's frame of the same number, in dB.
-fn psnr(stage: &Stage, made: &Made, rendition: Rendition, source: &std::path::Path) -> f64 {
-    let whole = stage.file("compared.mp4", &made.whole(rendition));
-    let stats = stage.dir.path().join("psnr.txt");
-    let graph = format!(
-        "[0:v]settb=1/30,setpts=N[a];[1:v]settb=1/30,setpts=N[b];[a][b]psnr=stats_file={}",
-        stats.display()
-    );
-    let status = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-i"])
-        .arg(whole)
-        .arg("-i")
-        .arg(source)
-        .args([
-            "-lavfi",
-            &graph,
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "null",
-            "-",
-        ])
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let stats = std::fs::read_to_string(stats).unwrap();
-    let values = stats.lines().filter_map(|line| {
-        line.split_once("psnr_avg:")?
-            .1
-            .split(' ')
-            .next()?
-            .parse::<f64>()
-            .ok()
-    });
-    values.fold(f64::INFINITY, f64::min)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,7 +182,7 @@ async fn chunks_of_a_transport_stream_equal_the_grid() {
         assert_eq!((fragment.samples, fragment.shown), (frames, shown));
         assert_eq!(fragment.start, shown, "decoding starts on the grid, too");
     }
-    let worst = psnr(&stage, &made, Rendition::V240, &source);
+    let worst = stage.likeness(&made, Rendition::V240, &source);
     assert!(worst > 28.0, "{worst} dB");
 }
 

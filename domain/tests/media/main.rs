@@ -11,6 +11,8 @@ mod lures;
 mod mutants;
 /// Copies of what needs no encoding.
 mod copies;
+/// A clip of every kind, all the way to playlists.
+mod matrix;
 /// Bad files.
 mod refusals;
 /// Unusual pictures.

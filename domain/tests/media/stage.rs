@@ -118,8 +118,10 @@ impl Stage {
     ) -> Result<Made, MediaError> {
         let cancel = CancellationToken::new();
         let (closed, announced) = mpsc::channel(4);
+        let track = self.probe(source).await?.audio.map_or(0, |a| a.index);
         let spec = AudioSpec {
             source: source.to_owned(),
+            track,
             grid,
             from_segment,
         };
@@ -186,6 +188,39 @@ impl Stage {
             .lines()
             .map(|line| line.trim_end_matches(',').to_owned())
             .collect()
+    }
+
+    /// The worst match of a frame with the source's frame of the same number, in dB.
+    pub(crate) fn likeness(&self, made: &Made, rendition: Rendition, source: &Path) -> f64 {
+        let whole = self.file("compared.mp4", &made.whole(rendition));
+        let stats = self.dir.path().join("psnr.txt");
+        let init = made.init(rendition);
+        // Sources of the tests do not state their colours, and so they are BT.601 to ffmpeg.
+        let graph = format!(
+            "[0:v]settb=1/30,setpts=N,scale=in_color_matrix=bt709:out_color_matrix=bt601,format=yuv420p[a];\
+             [1:v]settb=1/30,setpts=N,scale={}:{}:flags=bicubic,setsar=1,format=yuv420p[b];\
+             [a][b]psnr=stats_file={}",
+            init.width,
+            init.height,
+            stats.display()
+        );
+        let compared = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "fatal", "-i"])
+            .arg(whole)
+            .arg("-i")
+            .arg(source)
+            .args(["-lavfi", &graph])
+            .args(["-fps_mode", "passthrough", "-f", "null", "-"])
+            .status()
+            .expect("ffmpeg runs");
+        assert!(compared.success());
+        let stats = fs::read_to_string(stats).expect("frames were compared");
+        let frames = stats
+            .lines()
+            .filter_map(|line| line.split_once("psnr_avg:")?.1.split(' ').next());
+        frames
+            .map(|db| db.parse().unwrap_or(f64::INFINITY))
+            .fold(f64::INFINITY, f64::min)
     }
 
     /// No private directory is left, and no process that works in one.
