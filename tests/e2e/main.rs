@@ -33,6 +33,8 @@ mod refusal;
 mod resume;
 /// Machines that run out of something.
 mod scarce;
+/// The rules of HLS over HTTP.
+mod rules;
 /// Workers that lack something at start.
 mod startup;
 /// Objects that no row names.
