@@ -76,7 +76,9 @@ pub(crate) async fn copy_file(
     let dir = transcoder.work_dir("copy")?;
     let path = dir.path().join("copy.mp4");
     let mut args: Vec<OsString> = transcoder.input(&spec.source).collect();
-    args.extend(["-map", "0:V:0", "-map", "0:a:0?"].map(OsString::from));
+    let track = spec.probe.audio.as_ref().map_or(0, |audio| audio.index);
+    let sound = format!("0:a:{track}?");
+    args.extend(["-map", "0:V:0", "-map", &sound].map(OsString::from));
     args.extend(copied().map(OsString::from));
     args.extend(["-map_metadata", "-1", "-map_chapters", "-1"].map(OsString::from));
     args.extend(
