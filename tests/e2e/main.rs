@@ -31,10 +31,10 @@ mod realtime;
 mod refusal;
 /// An upload whose client died.
 mod resume;
-/// Machines that run out of something.
-mod scarce;
 /// The rules of HLS over HTTP.
 mod rules;
+/// Machines that run out of something.
+mod scarce;
 /// Workers that lack something at start.
 mod startup;
 /// Objects that no row names.

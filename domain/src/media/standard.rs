@@ -243,6 +243,8 @@ mod tests {
                 vfr: false,
                 interlaced: false,
                 hdr: false,
+                matrix: "bt709".into(),
+                transfer: "bt709".into(),
                 pix_fmt: "yuv420p".into(),
                 bit_rate: Some(2_000_000),
                 end: seconds,
@@ -250,11 +252,13 @@ mod tests {
             audio: Some(AudioTrack {
                 codec: "aac".into(),
                 profile: Some("LC".into()),
+                index: 0,
                 channels: 2,
                 sample_rate: 48_000,
                 bit_rate: Some(128_000),
                 end: seconds,
             }),
+            cover: false,
         }
     }
 

@@ -5,14 +5,14 @@
 mod cancel;
 /// Chunks and the grid.
 mod chunks;
-/// Files that point elsewhere.
-mod lures;
-/// Damaged files by the hundred.
-mod mutants;
 /// Copies of what needs no encoding.
 mod copies;
+/// Files that point elsewhere.
+mod lures;
 /// A clip of every kind, all the way to playlists.
 mod matrix;
+/// Damaged files by the hundred.
+mod mutants;
 /// Bad files.
 mod refusals;
 /// Unusual pictures.

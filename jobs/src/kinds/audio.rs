@@ -24,7 +24,7 @@ impl Job for EncodeAudio {
 
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
-        let Decided { probe, plan } = Decided::of(&video)?;
+        let Decided { probe, plan, .. } = Decided::of(&video)?;
         let stored = videos::segments(cx.db(), self.video, self.generation, "audio").await?;
         let done = stored.iter().zip(0..).take_while(|(s, n)| s.n == *n).count();
         let from_segment = i32::try_from(done).or_fail("too many segments")?;

@@ -143,6 +143,7 @@ impl Remux {
             grid: spec.grid,
             first_frame: 0,
             seconds: spec.grid.duration(),
+            pass: (0, 1),
             missing_from: HashMap::from([(SOURCE.to_owned(), spec.from_segment)]),
         };
         let (closed, announced) = announcements();

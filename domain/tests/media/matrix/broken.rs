@@ -48,16 +48,16 @@ async fn broken_rules_are_noticed() {
             edit(f, "master.m3u8", &said, "");
         }),
         ("RESOLUTION", |f| {
-            edit(f, "master.m3u8", "640x360", "640x362")
+            edit(f, "master.m3u8", "640x360", "640x362");
         }),
         ("FRAME-RATE", |f| {
-            edit(f, "master.m3u8", "FRAME-RATE=25.000", "FRAME-RATE=30.000")
+            edit(f, "master.m3u8", "FRAME-RATE=25.000", "FRAME-RATE=30.000");
         }),
         ("CODECS", |f| {
-            edit(f, "master.m3u8", "mp4a.40.2", "mp4a.40.5")
+            edit(f, "master.m3u8", "mp4a.40.2", "mp4a.40.5");
         }),
         ("VIDEO-RANGE", |f| {
-            edit(f, "master.m3u8", "VIDEO-RANGE=SDR,CL", "CL")
+            edit(f, "master.m3u8", "VIDEO-RANGE=SDR,CL", "CL");
         }),
         ("I-frame playlist", |f| {
             edit(
@@ -65,26 +65,26 @@ async fn broken_rules_are_noticed() {
                 "master.m3u8",
                 "#EXT-X-I-FRAME-STREAM-INF",
                 "#EXT-X-NOTHING",
-            )
+            );
         }),
         ("target duration", |f| {
-            edit(f, "audio.m3u8", "TARGETDURATION:4", "TARGETDURATION:5")
+            edit(f, "audio.m3u8", "TARGETDURATION:4", "TARGETDURATION:5");
         }),
         ("EXT-X-ENDLIST", |f| {
-            edit(f, "v240.m3u8", "#EXT-X-ENDLIST\n", "")
+            edit(f, "v240.m3u8", "#EXT-X-ENDLIST\n", "");
         }),
         ("EXTINF says", |f| {
-            edit(f, "v240.m3u8", "EXTINF:1.0", "EXTINF:1.5")
+            edit(f, "v240.m3u8", "EXTINF:1.0", "EXTINF:1.5");
         }),
         ("not one IDR picture", |f| {
             let said = first(f, "v360-iframes.m3u8", "#EXT-X-BYTERANGE:");
             edit(f, "v360-iframes.m3u8", &said, "#EXT-X-BYTERANGE:2000@0");
         }),
         ("the one before ends", |f| {
-            edit(f, "v240.m3u8", "s/v240/1.m4s", "s/v240/0.m4s")
+            edit(f, "v240.m3u8", "s/v240/1.m4s", "s/v240/0.m4s");
         }),
         ("cannot be fetched", |f| {
-            edit(f, "audio.m3u8", "s/audio/1.m4s", "s/audio/9.m4s")
+            edit(f, "audio.m3u8", "s/audio/1.m4s", "s/audio/9.m4s");
         }),
         ("no media segment", |f| {
             f.insert("s/v240/1.m4s".into(), vec![0; 100]);
