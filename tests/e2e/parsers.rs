@@ -14,7 +14,7 @@ async fn others_read_our_playlists_as_we_do() -> Result<()> {
     let person = Person::register(&stack).await?;
     let player = Player::of(&person)?;
     let id = person
-        .upload(&Clip::new(30, "1280x720").fps("30000/1001"))
+        .upload(&Clip::new(30, "1280x720").fps("30000/1001").unusual())
         .await?;
     let early = person
         .sees(&id, "the video is playable", READY, |video| {

@@ -26,7 +26,7 @@ async fn every_rule_is_kept_over_http() -> Result<()> {
     let person = Person::register(&stack).await?;
     let player = Player::of(&person)?;
     let id = person
-        .upload(&Clip::new(30, "1280x720").fps("30000/1001"))
+        .upload(&Clip::new(30, "1280x720").fps("30000/1001").unusual())
         .await?;
     let growing = |video: &serde_json::Value| {
         let url = video["hls_url"].as_str().unwrap_or_default();
