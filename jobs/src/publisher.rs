@@ -1,6 +1,6 @@
 //! Stores segments as the encoder closes them: the object first, then its row under the job's lease.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use millrace_domain::{
     ids::VideoId,
@@ -11,7 +11,7 @@ use millrace_queue::{Failure, Wake};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use crate::JobContext;
+use crate::{JobContext, source::is_full};
 
 /// Stores what comes in on `closed` until the encoder drops its end. A slow store holds the encoder's announcements
 /// back, not its disk: files that wait are few, because the channel is short.
@@ -68,7 +68,10 @@ impl<'a> Publisher<'a> {
         let rendition = segment.rendition.as_str();
         let init = self.init(rendition, segment).await?;
         let bytes = tokio::fs::read(&segment.path).await?;
-        let fragment = mp4::Fragment::read(&bytes, &init.parsed)?;
+        let fragment = match mp4::Fragment::read(&bytes, &init.parsed) {
+            Ok(fragment) => fragment,
+            Err(error) => return Err(unreadable(&segment.path, error).await),
+        };
         let key = format!("{}seg_{}.m4s", self.prefix(rendition), segment.n);
         let size = i32::try_from(bytes.len())?;
         self.cx.storage().put(&key, bytes, "video/mp4").await?;
@@ -115,7 +118,10 @@ impl<'a> Publisher<'a> {
             return Ok(init.clone());
         }
         let bytes = tokio::fs::read(&segment.init).await?;
-        let parsed = mp4::Init::read(&bytes)?;
+        let parsed = match mp4::Init::read(&bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => return Err(unreadable(&segment.init, error).await),
+        };
         let hash = Sha256::digest(&bytes).to_vec();
         let (video, generation) = (self.video.id, self.video.generation);
         let key = match videos::init_key(self.cx.db(), video, generation, rendition, &hash).await? {
@@ -140,6 +146,18 @@ impl<'a> Publisher<'a> {
             self.chunk,
             self.video.run_name(self.cx.run_no)
         )
+    }
+}
+
+/// Why a closed segment cannot be read. ffmpeg's muxer takes no notice of a full disk and closes what it could not
+/// write; so whether there is room is found out by writing.
+async fn unreadable(file: &Path, error: impl Into<Failure>) -> Failure {
+    let trial = file.with_extension("trial");
+    let written = tokio::fs::write(&trial, vec![0; 1 << 16]).await;
+    let _ = tokio::fs::remove_file(&trial).await;
+    match written {
+        Err(full) if is_full(&full) => full.into(),
+        _ => error.into(),
     }
 }
 

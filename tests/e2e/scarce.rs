@@ -139,7 +139,7 @@ async fn a_disk_that_fills_up_costs_no_attempt() -> Result<()> {
     let stack = Stack::with()
         .set("worker.queues", "media=1,default=2")
         .set("media.min_free_space", 0)
-        .set("media.preset", "veryslow")
+        .set("media.preset", "slow")
         .start()
         .await?;
     let Some(disk) = SmallDisk::mount(stack.folder(), 128)? else {
