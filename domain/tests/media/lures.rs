@@ -202,7 +202,9 @@ async fn what_is_hidden_in_a_video_leads_nowhere() {
         "-f lavfi -i testsrc2=s=160x90:r=10:d=1 -f lavfi -i sine=d=1 -c:v mpeg4 -c:a pcm_s16le";
     let avi = fs::read(trap.stage.clip("good.avi", clip)).unwrap();
     let mov = fs::read(trap.stage.clip("good.mov", clip)).unwrap();
-    for target in trap.targets() {
+    let kinds = ["/", "file://", "http:", "udp:"];
+    let targets = trap.targets().into_iter();
+    for target in targets.filter(|target| kinds.iter().any(|kind| target.starts_with(kind))) {
         let mut hidden: Vec<(&str, Vec<u8>)> = Vec::new();
         for (name, text) in lures(&target) {
             if let Some(avi) = avi_with_subtitles(&avi, text.as_bytes()) {

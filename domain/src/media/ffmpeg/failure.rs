@@ -50,6 +50,7 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
         "Invalid data found",
         "Error while decoding",
         "Cannot determine format of input stream",
+        "Error while filtering",
     ]) {
         MediaError::input(
             "undecodable",
