@@ -103,7 +103,11 @@ async fn fields_of_either_order() {
             "-f lavfi -i nullsrc=s=160x120:r=50:d=9,{bars} -vf {weave} {codec} -pix_fmt yuv420p"
         );
         let source = stage.clip(name, &make);
+        // Program streams do not state their length, and the last packet holds frames without times: up to three are
+        // taken for the end.
+        let least = if name == "tff.mpg" { 222 } else { 225 };
         let kind = Kind {
+            frames: least..=225,
             ladder: &[(160, 120)],
             likeness: None,
             ..Kind::plain(225)
@@ -113,7 +117,7 @@ async fn fields_of_either_order() {
         // No combs: odd and even lines show the same bars, where they were eight pixels apart.
         let fields = "split[a][b];[a]field=top[t];[b]field=bottom[u];[t][u]psnr";
         let alike = made.metadata(&stage, fields, "lavfi.psnr.psnr_avg");
-        assert_eq!(alike.len(), 225, "{name}");
+        assert_eq!(alike.len() as i64, made.plan.grid.frame_count, "{name}");
         assert!(alike.iter().all(|db| *db > 25.0), "{name}: {alike:?}");
     }
 }
