@@ -17,7 +17,7 @@ use super::{
 };
 use crate::media::{
     error::MediaError,
-    ffmpeg::{FfmpegTranscoder, Job, Tick, Work},
+    ffmpeg::{FfmpegTranscoder, Haste, Job, Tick, Work},
     grid::TIMESTAMP_BASE_SECONDS,
     ladder::Rendition,
     scan::{CUT_SLACK, Scan},
@@ -184,6 +184,7 @@ fn reading(bytes: u64) -> Work {
     Work {
         seconds: bytes as f64 / 4e6,
         outputs: 1,
+        haste: Haste::Awaited,
         ..Work::default()
     }
 }
