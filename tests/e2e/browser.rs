@@ -4,7 +4,10 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result};
 use millrace_tests::{Clip, Stack, within};
-use tokio::process::Command;
+use tokio::{process::Command, sync::Mutex};
+
+/// One browser at a time: on a busy machine two of them miss their deadlines.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Bytes that each person may store.
 const QUOTA: i64 = 512 * 1024 * 1024;
@@ -23,6 +26,18 @@ async fn people_upload_follow_and_watch_in_a_browser() -> Result<()> {
 /// # Errors
 /// That one did not get there.
 pub(crate) async fn journeys(stack: &Stack, arguments: &[&str]) -> Result<String> {
+    journeys_with(stack, arguments, &[]).await
+}
+
+/// The same, with these variables for the journeys.
+///
+/// # Errors
+/// That one did not get there.
+pub(crate) async fn journeys_with(
+    stack: &Stack,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<String> {
     let frontend = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("frontend");
     for (file, command) in [
         ("node_modules", "npm ci"),
@@ -34,14 +49,18 @@ pub(crate) async fn journeys(stack: &Stack, arguments: &[&str]) -> Result<String
         );
     }
     let clip = Clip::new(40, "1280x720").file().await?;
+    let _turn = TURN.lock().await;
     let mut npm = Command::new("npm");
-    npm.args(["run", "e2e", "--"])
+    npm.args(["run", "e2e", "--", "--output"])
+        // Not the common folder: whoever starts there clears it, with what others have open in it.
+        .arg(stack.folder().join("journeys"))
         .args(arguments)
         .current_dir(&frontend)
         .kill_on_drop(true)
         .stdin(Stdio::null());
     npm.env("BASE_URL", stack.address())
         .env("CLIP", clip)
+        .envs(variables.iter().copied())
         .env("SHOTS", stack.folder().join("shots"));
     let output = within("the journeys end", Duration::from_secs(480), npm.output())
         .await?

@@ -1,6 +1,6 @@
 //! Sources that need no encoding are watched as copies, long before their ladder is there.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use millrace_jobs::flows;
@@ -8,11 +8,12 @@ use millrace_tests::{
     Clip, Person, Player, Stack, Worker,
     media::{decoded, frames},
     person::text,
-    until, within,
+    until,
 };
 use reqwest::{Client, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
-use tokio::process::Command;
+
+use crate::browser::journeys_with;
 
 /// Small enough for a file.
 fn small() -> Clip {
@@ -142,27 +143,14 @@ async fn a_longer_standard_source_streams_at_once_as_a_copy_of_its_picture() -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_play_in_a_browser() -> Result<()> {
-    let frontend = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("frontend");
     let stack = Stack::start().await?;
     let _worker = slow(&stack).await?;
-    let mut npm = Command::new("npm");
-    npm.args(["run", "e2e", "--", "copies.spec.ts"])
-        .current_dir(&frontend)
-        .kill_on_drop(true)
-        .stdin(Stdio::null());
-    npm.env("BASE_URL", stack.address())
-        .env("SMALL", small().file().await?)
-        .env("LONG", long().file().await?)
-        .env("SHOTS", stack.folder().join("shots"));
-    let output = within("the journeys end", Duration::from_secs(300), npm.output())
-        .await?
-        .context("npm cannot be started")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let (small, long) = (small().file().await?, long().file().await?);
+    let files = [
+        ("SMALL", small.to_str().context("not a name")?),
+        ("LONG", long.to_str().context("not a name")?),
+    ];
+    let said = journeys_with(&stack, &["copies.spec.ts"], &files).await?;
     assert!(said.contains("2 passed"), "{said}");
     // What nobody waits for any more.
     let ids: Vec<uuid::Uuid> = sqlx::query_scalar("select id from videos")

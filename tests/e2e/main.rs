@@ -21,6 +21,8 @@ mod import;
 mod interruption;
 /// An upload's way to a video that plays.
 mod journey;
+/// Every kind of input in a browser.
+mod kinds;
 /// Players that others wrote.
 mod parsers;
 /// The pipeline without the API.

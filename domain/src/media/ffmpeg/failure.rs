@@ -16,6 +16,8 @@ pub(super) fn failure(status: ExitStatus, stderr: &str) -> MediaError {
         "File too large",
         "Resource temporarily unavailable",
         "malloc of size",
+        // Its settings are ours and known to be good: what it lacked was memory, or a thread.
+        "Error while opening encoder",
     ]) {
         MediaError::new(Class::Resource, "The machine ran out of memory or disk.")
     } else if let Some(signal) = status.signal() {
