@@ -171,9 +171,13 @@ impl Person {
     /// # Errors
     /// That no answer comes.
     pub async fn begin(&self, filename: &str, size: usize) -> Result<Answer> {
+        let song = [".mp3", ".flac", ".wav", ".aac"]
+            .iter()
+            .any(|end| filename.ends_with(end));
+        let content_type = if song { "audio/mpeg" } else { "video/mp4" };
         self.post(
             "/api/uploads",
-            json!({ "filename": filename, "size": size, "content_type": "video/mp4" }),
+            json!({ "filename": filename, "size": size, "content_type": content_type }),
         )
         .await
     }

@@ -40,9 +40,8 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         database_options(config).context("database.url is not an address")?;
     let pool = pool(config, pool_options);
     let work_dir = WorkDir::claim(&config.media.work_dir);
-    let transcoder = transcoder(config, work_dir.path())?;
-    say_protections(&transcoder).await;
-    let transcoder: Arc<dyn Transcoder> = Arc::new(transcoder);
+    let ffmpeg = Arc::new(transcoder(config, work_dir.path())?);
+    let transcoder: Arc<dyn Transcoder> = ffmpeg.clone();
     let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
     if !dependencies
         .await_all(config.worker.wait_for_dependencies, &shutdown)
@@ -50,6 +49,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     {
         return Ok(());
     }
+    say_protections(&ffmpeg).await;
     // Stops what helps jobs, after the jobs.
     let helpers = CancellationToken::new();
     let _stop_helpers = helpers.clone().drop_guard();
@@ -178,7 +178,7 @@ pub async fn protections(config: &Config) -> anyhow::Result<Vec<Protection>> {
     Ok(transcoder(config, work_dir.path())?.protections().await?)
 }
 
-/// One line at the start. What is wrong altogether is said by the check of ffmpeg that follows.
+/// One line at the start. What is wrong altogether was said by the check of ffmpeg before.
 async fn say_protections(transcoder: &FfmpegTranscoder) {
     let Ok(all) = transcoder.protections().await else {
         return;

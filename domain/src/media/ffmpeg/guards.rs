@@ -13,7 +13,7 @@ const FORMATS: &str =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,aac,flac";
 
 /// Codec, and the decoder that is allowed to read it. What the formats above carry in practice.
-const CODECS: [(&str, &str); 41] = [
+const CODECS: [(&str, &str); 42] = [
     ("h264", "h264"),
     ("hevc", "hevc"),
     ("vp8", "vp8"),
@@ -35,6 +35,8 @@ const CODECS: [(&str, &str); 41] = [
     ("mjpeg", "mjpeg"),
     ("aac", "aac"),
     ("alac", "alac"),
+    // The one that ffmpeg takes unasked; the other is for builds without it.
+    ("mp2", "mp2"),
     ("mp2", "mp2float"),
     ("mp3", "mp3float"),
     ("opus", "opus"),
