@@ -1,9 +1,9 @@
-//! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux. Whole after the probe, and without
-//! what is there already when a failed video goes on.
+//! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux. Whole after
+//! the probe, and without what is there already when a failed video goes on.
 
 use millrace_domain::{
     ids::VideoId,
-    media::Plan,
+    media::{FastPath, Plan},
     videos::{Chunk, Stored, Video},
 };
 use millrace_queue::NewJob;
@@ -51,10 +51,18 @@ impl Pipeline {
             .group(group(id, generation))
         });
         let audio = (plan.audio && !stored.has("audio", 0, plan.grid.segment_count())).then(|| {
-            job(NewJob::new(&EncodeAudio {
+            // A copied picture waits for its sound; without one, the first chunk is what people wait for.
+            let copied = fast.path == Some(FastPath::Hls);
+            let priority = if copied {
+                EncodeAudio::BESIDE_COPY
+            } else {
+                EncodeAudio::PRIORITY
+            };
+            let audio = EncodeAudio {
                 video: id,
                 generation,
-            }))
+            };
+            job(NewJob::new(&audio).priority(priority))
         });
         let chunks: Vec<(i32, NewJob)> = plan
             .chunks

@@ -101,8 +101,8 @@ impl Stored {
         grid: &Grid,
         source: &Source,
     ) -> Result<Self, sqlx::Error> {
-        let picture = contiguous(conn, video, Rendition::Source).await?;
-        let sound = contiguous(conn, video, Rendition::Audio).await?;
+        let picture = leading(conn, video, Rendition::Source).await?;
+        let sound = leading(conn, video, Rendition::Audio).await?;
         let whole = usize::try_from(grid.segment_count()).unwrap_or(usize::MAX);
         let heard = video.has_audio != Some(true) || sound.len() >= whole;
         Ok(Self {
@@ -145,14 +145,14 @@ fn length(segments: &[Segment]) -> f64 {
     segments.iter().map(Segment::seconds).sum()
 }
 
-async fn contiguous(
+async fn leading(
     conn: &mut PgConnection,
     video: &Video,
     rendition: Rendition,
 ) -> Result<Vec<Segment>, sqlx::Error> {
-    let rows = videos::segments(conn, video.id, video.generation, rendition.as_str()).await?;
-    let rows = rows.iter().zip(0..).take_while(|(row, n)| row.n == *n);
-    Ok(rows.map(|(row, _)| row.into()).collect())
+    let name = rendition.as_str();
+    let rows = videos::leading_segments(conn, video.id, video.generation, name).await?;
+    Ok(rows.iter().map(Into::into).collect())
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) struct PartUrl {
 }
 
 /// One PUT of the whole file, with exactly these headers.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug)]
 pub(super) struct WholeUrl {
     pub(super) url: String,
     pub(super) headers: BTreeMap<String, String>,
@@ -39,10 +39,14 @@ pub(super) struct WholeUrl {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct PartUrls {
     parts: Vec<PartUrl>,
-    /// `url` and `headers` instead of parts, when the upload is a single PUT. 412 from there says that the file has
-    /// arrived.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    whole: Option<WholeUrl>,
+    /// Instead of parts, when the upload is a single PUT. 412 from there says that the file has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    url: Option<String>,
+    /// Those of the single PUT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    headers: Option<BTreeMap<String, String>>,
 }
 
 /// Parts whose addresses are wanted; of no meaning for a single PUT.
@@ -74,9 +78,10 @@ pub(super) async fn sign_parts(
     let upload = find(&app, id, caller.user.id).await?;
     let Some(plan) = upload.parts() else {
         alive(&app, &upload).await?;
-        let whole = Some(sign_whole(&app, &upload).await?);
+        let WholeUrl { url, headers } = sign_whole(&app, &upload).await?;
         return Ok(Json(PartUrls {
-            whole,
+            url: Some(url),
+            headers: Some(headers),
             ..PartUrls::default()
         }));
     };
@@ -96,7 +101,10 @@ pub(super) async fn sign_parts(
     check.finish()?;
     alive(&app, &upload).await?;
     let parts = sign(&app, &upload, body.part_numbers).await?;
-    Ok(Json(PartUrls { parts, whole: None }))
+    Ok(Json(PartUrls {
+        parts,
+        ..PartUrls::default()
+    }))
 }
 
 /// Notes a sign of life.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millrace_domain::{
     ids::VideoId,
-    videos::{self, Visibility},
+    videos::{self, Video, Visibility},
 };
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -44,10 +44,10 @@ async fn probed(stack: &Stack, owner: &Person, visibility: Visibility) -> VideoI
     id
 }
 
-/// Stores a segment of so many seconds, as a run of a job does. Says whether there is another playlist to watch now.
-async fn segment(stack: &Stack, video: VideoId, rendition: &str, n: i32, seconds: i64) -> bool {
+/// A segment of so many seconds, as a run of a job stores it.
+fn new_segment(video: VideoId, rendition: &str, n: i32, seconds: i64) -> videos::NewSegment {
     let folder = format!("hls/{video}/1/{rendition}/c0-1");
-    let new = videos::NewSegment {
+    videos::NewSegment {
         video,
         generation: 1,
         rendition: rendition.to_owned(),
@@ -63,7 +63,12 @@ async fn segment(stack: &Stack, video: VideoId, rendition: &str, n: i32, seconds
         timescale: 1,
         bytes: 1_000,
         keyframe_bytes: Some(100),
-    };
+    }
+}
+
+/// Stores a segment. Says whether there is another playlist to watch now.
+async fn segment(stack: &Stack, video: VideoId, rendition: &str, n: i32, seconds: i64) -> bool {
+    let new = new_segment(video, rendition, n, seconds);
     let mut conn = stack.db.acquire().await.unwrap();
     assert!(videos::insert_segment(&mut conn, &new).await.unwrap());
     videos::mark_playable(&mut *conn, video, 1).await.unwrap()
@@ -82,7 +87,7 @@ async fn begin_source(stack: &Stack, video: VideoId) {
 }
 
 async fn make_ready(stack: &Stack, video: VideoId) {
-    assert!(videos::Video::publish(&stack.db, video, 1).await.unwrap());
+    assert!(Video::publish(&stack.db, video, 1).await.unwrap());
 }
 
 async fn view(stack: &Stack, owner: &Person, video: VideoId) -> Value {
@@ -341,4 +346,28 @@ async fn grown(stack: &Stack, path: &str, sound: i32) -> String {
     tokio::time::timeout(Duration::from_secs(10), grown)
         .await
         .unwrap()
+}
+
+#[tokio::test]
+async fn first_segments_at_once_do_not_wait_for_each_other_forever() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    let video = probed(&stack, &ann, Visibility::Public).await;
+    let (mut picture, mut sound) = (
+        stack.db.begin().await.unwrap(),
+        stack.db.begin().await.unwrap(),
+    );
+    for (tx, rendition) in [(&mut picture, "v240"), (&mut sound, "audio")] {
+        let new = new_segment(video, rendition, 0, 4);
+        assert!(videos::insert_segment(tx, &new).await.unwrap());
+    }
+    // Both have a row that refers to the video, and now each looks at it alone.
+    let marked = async |mut tx: sqlx::PgTransaction<'static>| {
+        Video::lock(&mut tx, video).await.unwrap();
+        let marked = videos::mark_playable(&mut *tx, video, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        marked
+    };
+    let (one, other) = tokio::join!(marked(picture), marked(sound));
+    assert!(one ^ other, "the second of them sees both");
 }

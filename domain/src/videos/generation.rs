@@ -169,26 +169,6 @@ pub async fn reassign_chunks(
     Ok(())
 }
 
-/// The chunks of a generation in order.
-///
-/// # Errors
-/// Those of the statement.
-pub async fn chunks(
-    db: impl PgExecutor<'_>,
-    video: VideoId,
-    generation: i32,
-) -> Result<Vec<Chunk>, sqlx::Error> {
-    sqlx::query_as!(
-        Chunk,
-        "select chunk, first_frame, frames, first_segment, segments, job_id as job
-           from video_chunks where video_id = $1 and generation = $2 order by chunk",
-        video.0,
-        generation,
-    )
-    .fetch_all(db)
-    .await
-}
-
 /// The renditions of a generation, the tallest first, the audio last. A copied picture is none of them.
 ///
 /// # Errors

@@ -24,8 +24,8 @@ pub use copy::{
     with_old_copies,
 };
 pub use generation::{
-    Chunk, Grid, NewGeneration, Quality, Rendition, chunks, qualities, qualities_of,
-    reassign_chunks, save_generation, set_measured,
+    Chunk, Grid, NewGeneration, Quality, Rendition, qualities, qualities_of, reassign_chunks,
+    save_generation, set_measured,
 };
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
@@ -33,7 +33,7 @@ pub use progress::{PartProgress, record_progress};
 pub use record::{Changes, NewVideo, Video, doom, forget_doomed};
 pub use search::{Filter, Page, Sort, list};
 pub use segment::{
-    NewSegment, Segment, Stored, Window, init_key, insert_segment, mark_playable, segments,
-    segments_of_chunk, window,
+    NewSegment, Segment, Stored, Window, init_key, insert_segment, leading_segments, mark_playable,
+    segments, segments_of_chunk, window,
 };
 pub use state::{Stage, Status, Stream, Visibility};

@@ -156,10 +156,12 @@ impl Video {
 
     /// The video, locked until the transaction ends. What changes its state begins with this.
     ///
+    /// Not `for update`: two transactions that inserted rows which refer to the video would wait for each other.
+    ///
     /// # Errors
     /// Those of the statement.
     pub async fn lock(conn: &mut PgConnection, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
-        select_video!("where v.id = $1 for update of v", id.0)
+        select_video!("where v.id = $1 for no key update of v", id.0)
             .fetch_optional(conn)
             .await
     }

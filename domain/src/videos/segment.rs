@@ -158,6 +158,22 @@ pub async fn segments(
     .await
 }
 
+/// The segments of a rendition from the first one up to the first gap: what can be played, and where a second run
+/// resumes.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn leading_segments(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    rendition: &str,
+) -> Result<Vec<Segment>, sqlx::Error> {
+    let all = segments(db, video, generation, rendition).await?;
+    let gapless = all.into_iter().zip(0..).take_while(|(s, n)| s.n == *n);
+    Ok(gapless.map(|(segment, _)| segment).collect())
+}
+
 /// How many segments each rendition has from `first` on without a gap, within `count` of them: where a second run
 /// of a chunk resumes.
 ///

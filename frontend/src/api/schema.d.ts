@@ -532,8 +532,14 @@ export interface components {
             url: string;
         };
         /** @description Addresses of parts, or of the whole file. */
-        PartUrls: (components["schemas"]["WholeUrl"] | null) & {
+        PartUrls: {
+            /** @description Those of the single PUT. */
+            headers?: {
+                [key: string]: string;
+            };
             parts: components["schemas"]["PartUrl"][];
+            /** @description Instead of parts, when the upload is a single PUT. 412 from there says that the file has arrived. */
+            url?: string;
         };
         /** @description The body of every error. */
         Problem: {
@@ -823,13 +829,6 @@ export interface components {
          * @enum {string}
          */
         Visibility: "public" | "unlisted" | "private";
-        /** @description One PUT of the whole file, with exactly these headers. */
-        WholeUrl: {
-            headers: {
-                [key: string]: string;
-            };
-            url: string;
-        };
     };
     responses: never;
     parameters: never;

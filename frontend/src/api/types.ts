@@ -18,8 +18,8 @@ export type Quality = Schemas['Quality']
 
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
-/** Addresses of parts, or of the whole where there are none. (What the generator makes of a flattened option fits neither.) */
-export type UploadParts = { parts: Schemas['PartUrl'][] } & Partial<Schemas['WholeUrl']>
+/** Addresses of parts, or of the whole where there are none. */
+export type UploadParts = Schemas['PartUrls']
 export type Upload = Schemas['Upload']
 export type UploadList = Schemas['UploadList']
 export type Storage = Schemas['Usage']

@@ -15,6 +15,11 @@ pub struct EncodeAudio {
     pub generation: i32,
 }
 
+impl EncodeAudio {
+    /// The priority of the sound of a copied picture, which is watched before any chunk is made: after the copy.
+    pub(crate) const BESIDE_COPY: i16 = -22;
+}
+
 impl Job for EncodeAudio {
     const KIND: &'static str = "encode_audio";
     const QUEUE: &'static str = "media";
@@ -25,9 +30,8 @@ impl Job for EncodeAudio {
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         let Decided { probe, plan, .. } = Decided::of(&video)?;
-        let stored = videos::segments(cx.db(), self.video, self.generation, "audio").await?;
-        let done = stored.iter().zip(0..).take_while(|(s, n)| s.n == *n).count();
-        let from_segment = i32::try_from(done).or_fail("too many segments")?;
+        let done = videos::leading_segments(cx.db(), self.video, self.generation, "audio").await?;
+        let from_segment = i32::try_from(done.len()).or_fail("too many segments")?;
         let source = cx.source(&video).await?;
         let spec = AudioSpec {
             source: source.path().to_owned(),

@@ -207,13 +207,9 @@ impl Remux {
 
     /// The segments from the first one without a gap.
     async fn stored(&self, cx: &JobContext) -> Result<Vec<playlist::Segment>, Failure> {
-        let rows = videos::segments(cx.db(), self.video, self.generation, SOURCE).await?;
-        Ok(rows
-            .iter()
-            .zip(0..)
-            .take_while(|(row, n)| row.n == *n)
-            .map(|(row, _)| row.into())
-            .collect())
+        let rows =
+            videos::leading_segments(cx.db(), self.video, self.generation, SOURCE).await?;
+        Ok(rows.iter().map(Into::into).collect())
     }
 
     async fn give_up(&self, cx: &JobContext, video: &Video) -> Result<(), Failure> {

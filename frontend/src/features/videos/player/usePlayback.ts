@@ -22,6 +22,15 @@ export function usePlayback(element: () => HTMLVideoElement | undefined) {
   const EVENTS = ['play', 'pause', 'playing', 'waiting', 'ended', 'timeupdate', 'seeking', 'seeked', 'durationchange', 'progress']
   const MORE = ['volumechange', 'ratechange', 'enterpictureinpicture', 'leavepictureinpicture', 'emptied', 'loadedmetadata', 'resize']
 
+  /** Somebody pressed play and nobody pressed pause since. */
+  let wanted = false
+
+  /** A press of play that came while the source was being put in is forgotten by the element; it is not by us. */
+  function keepPromise(event?: Event): void {
+    if (event?.type === 'pause' || event?.type === 'ended') wanted = false
+    if (event?.type === 'loadedmetadata' && wanted && element()?.paused) void play()
+  }
+
   function read(event?: Event): void {
     const media = element()
     if (!media) return
@@ -41,6 +50,7 @@ export function usePlayback(element: () => HTMLVideoElement | undefined) {
     if (event?.type === 'waiting') state.waiting = true
     if (event?.type === 'playing' || event?.type === 'pause' || event?.type === 'seeked') state.waiting = false
     if (event?.type === 'playing') state.started = true
+    keepPromise(event)
   }
 
   let watched: HTMLVideoElement | undefined
@@ -54,14 +64,20 @@ export function usePlayback(element: () => HTMLVideoElement | undefined) {
   onScopeDispose(() => listen(undefined))
 
   async function play(): Promise<void> {
+    wanted = true
     await element()
       ?.play()
-      .catch(() => undefined) // Refused by the browser or overtaken by a pause: the state says so anyway.
+      .catch((cause: unknown) => {
+        // Overtaken by a pause or a new source: the state says so anyway.
+        if (cause instanceof DOMException && cause.name === 'NotAllowedError') wanted = false
+      })
   }
 
   function toggle(): void {
-    if (element()?.paused) void play()
-    else element()?.pause()
+    const media = element()
+    if (media?.paused) return void play()
+    wanted = false
+    media?.pause()
   }
 
   function seek(time: number): void {
