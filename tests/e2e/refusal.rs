@@ -1,11 +1,17 @@
 //! What is refused, and how: files that are no videos, and requests that are none of their sender's business.
 
-use std::time::Duration;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use millrace_tests::{Clip, Person, Stack, person::text, within};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -19,6 +25,9 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
     // Where a playlist would lead a careless reader.
     let trap = TcpListener::bind("127.0.0.1:0").await?;
     let lure = format!("http://{}/secret.ts", trap.local_addr()?);
+    // What nobody may read, though everybody on this machine could: words, and a film that would play.
+    let secret = Secret::new().await?;
+    let (words, film) = (secret.words.display(), secret.film.display());
     let files = [
         "Dear diary, this is no video.\n".repeat(100),
         format!(
@@ -29,6 +38,14 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
         ),
         "ffconcat version 1.0\nfile '/etc/passwd'\nduration 5\n".to_owned(),
         format!("ffconcat version 1.0\nfile '{lure}'\n"),
+        format!("ffconcat version 1.0\nfile '{film}'\n"),
+        format!("ffconcat version 1.0\nfile '{words}'\n"),
+        format!(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{film}\n#EXTINF:9,\nfile://{words}\n#EXT-X-ENDLIST\n"
+        ),
+        format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"{words}\"\n#EXTINF:9,\nconcat:{words}|{film}\n#EXT-X-ENDLIST\n"
+        ),
     ];
     for file in files {
         let video = person
@@ -57,6 +74,7 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
     }
     let fetched = tokio::time::timeout(Duration::from_millis(10), trap.accept()).await;
     assert!(fetched.is_err(), "a playlist's address was fetched");
+    secret.is_kept(&stack).await?;
     // The same process makes the next one.
     let id = person.upload(&Clip::new(10, "640x360")).await?;
     person.sees_ready(&id, Duration::from_secs(90)).await?;
@@ -68,6 +86,67 @@ async fn files_that_are_no_videos_fail_in_words_and_the_worker_lives() -> Result
     .await?;
     assert_eq!(by, [worker.id]);
     stack.end().await
+}
+
+/// Files outside of everything that belongs to Millrace.
+struct Secret {
+    marker: String,
+    words: PathBuf,
+    film: PathBuf,
+    _folder: TempDir,
+}
+
+impl Secret {
+    async fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("millrace-secret-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()?;
+        let marker = format!("canary{}", Uuid::new_v4().simple());
+        let words = folder.path().join("words.txt");
+        fs::write(&words, format!("{marker}\n").repeat(20))?;
+        let film = folder.path().join("film.mp4");
+        fs::copy(Clip::new(10, "640x360").file().await?, &film)?;
+        Ok(Self {
+            marker,
+            words,
+            film,
+            _folder: folder,
+        })
+    }
+
+    /// Neither the store, nor a log, nor a row has anything of it.
+    async fn is_kept(&self, stack: &Stack) -> Result<()> {
+        let mut folders = vec![stack.folder().to_owned()];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    seen += 1;
+                    let bytes = fs::read(&path)?;
+                    let found = memmem(&bytes, self.marker.as_bytes());
+                    assert!(!found, "{} has what was secret", path.display());
+                }
+            }
+        }
+        assert!(seen > 10, "only {seen} files were looked at");
+        let rows: i64 = sqlx::query_scalar(
+            "select count(*) from (select to_jsonb(v)::text from videos v union all
+                                   select to_jsonb(h)::text from queue.history h) as r (row) where strpos(row, $1) > 0",
+        )
+        .bind(&self.marker)
+        .fetch_one(&stack.db)
+        .await?;
+        assert_eq!(rows, 0, "rows have what was secret");
+        Ok(())
+    }
+}
+
+fn memmem(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
 #[tokio::test(flavor = "multi_thread")]

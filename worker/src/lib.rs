@@ -157,7 +157,7 @@ fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<Ffm
         ffmpeg: media.ffmpeg.clone(),
         ffprobe: media.ffprobe.clone(),
         user,
-        threads: media.threads,
+        threads: threads(config),
         preset: media.preset.clone(),
         limits: LimitOptions {
             factor: media.limit_factor,
@@ -167,6 +167,21 @@ fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<Ffm
         require_sandbox: media.require_sandbox,
         work_dir: work_dir.join("encodes"),
     })?)
+}
+
+/// The threads of an encoder: what the settings say, or the share of the cores that each media job has when all of them
+/// encode. With 2 slots on 2 cores, one thread each makes a 3-minute 1080p video in 132 s where two each, which take turns
+/// on the same cores, need 137 s (`make bench-media`).
+fn threads(config: &Config) -> u32 {
+    if config.media.threads > 0 {
+        return config.media.threads;
+    }
+    let queues = &config.worker.queues.0;
+    let slots = queues.iter().find(|(queue, _)| queue == room::QUEUE);
+    let slots = slots.map_or(1, |(_, slots)| u32::from(*slots).max(1));
+    let cores =
+        std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+    (cores / slots).max(1)
 }
 
 /// What protects this machine from what people upload, and what does not, as `media` says.

@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// The queue whose jobs need disk and memory.
-const QUEUE: &str = "media";
+pub(crate) const QUEUE: &str = "media";
 /// Often enough that a few encoders cannot fill 2 GiB in between.
 const EVERY: Duration = Duration::from_secs(2);
 /// A hold ends when there is this much more than its limit, so that it does not flicker.

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 /// As `media.preset`.
 pub(crate) const PRESET: &str = "veryfast";
-/// As `media.threads`: as many as there are cores.
+/// As `media.threads`: ffmpeg takes the cores that it sees, the worker shares them among its media slots.
 pub(crate) const THREADS: u32 = 0;
 
 /// Transcodes `source`, 30 frames a second of this size, into `folder` and returns the seconds that it took.
@@ -107,7 +107,8 @@ pub(crate) async fn transcode(
     anyhow::ensure!(status.success(), "plain ffmpeg failed");
     let seconds = begun.elapsed().as_secs_f64();
     let master = tokio::fs::read_to_string(folder.join("master.m3u8")).await?;
-    let made = master.matches("#EXT-X-STREAM-INF").count();
+    // The sound has an entry of its own, without a resolution.
+    let made = master.matches("RESOLUTION=").count();
     anyhow::ensure!(made == rungs.len(), "plain ffmpeg made {made} qualities");
     Ok(seconds)
 }
