@@ -2,14 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicI32},
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
 use millrace_bus::Notifier;
-use serde_json::Value;
-use sqlx::{PgConnection, types::Json};
 use tokio::{
     sync::mpsc::UnboundedSender,
     time::{Instant, sleep_until, timeout},
@@ -18,19 +15,18 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Backoff, JobId, Run,
+    JobId, Run,
     answer::{Acks, Guard},
     backend::Claimed,
-    job::millis,
+    fetch::{BATCH, Fetch, GatedRow, Row},
     link::{Link, PATIENCE},
+    log::LogBook,
     progress::ProgressBoard,
     slots::Slots,
     ticket::{Ticket, Tickets},
     wake::WORK,
 };
 
-/// Jobs per statement.
-const BATCH: usize = 500;
 /// Due jobs moved to the ready index per statement.
 const PROMOTE: i32 = 1_000;
 
@@ -44,30 +40,18 @@ pub(crate) struct Claimer {
     pub(crate) acks: Acks,
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) board: Arc<ProgressBoard>,
+    pub(crate) book: Arc<LogBook>,
     pub(crate) notifier: Notifier,
     pub(crate) inboxes: HashMap<String, UnboundedSender<Claimed>>,
     pub(crate) origin: Instant,
     /// Tokens of claims whose answer was lost: what they took has no holder.
     pub(crate) doubtful: Vec<Uuid>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    kind: String,
-    queue: String,
-    args: Value,
-    attempt: i32,
-    max_attempts: i32,
-    run_no: i32,
-    timeout_ms: i64,
-    backoff: Json<Backoff>,
-    owner: Option<Uuid>,
-    group_id: Option<Uuid>,
-    checkpoint: Option<Value>,
-    meta: Value,
-    traceparent: Option<String>,
-    created_at: DateTime<Utc>,
+    /// Of each queue, the gate at which the last claim stopped.
+    pub(crate) gates: HashMap<String, String>,
+    /// Of each queue, when a gate opens by itself.
+    pub(crate) openings: HashMap<String, Instant>,
+    /// Whose turn it is to choose first.
+    pub(crate) gated_first: bool,
 }
 
 impl Claimer {
@@ -88,13 +72,12 @@ impl Claimer {
                     Err(_) => failed = true,
                 }
             }
+            self.open_gates();
             while !failed && !stop.is_cancelled() && !self.acks.is_full() {
-                let wanted = self.slots.take_wanted();
-                if wanted.is_empty() {
-                    break;
-                }
-                if self.claim(&wanted).await.is_err() {
-                    failed = true;
+                match self.claim_round().await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) => failed = true,
                 }
             }
             if failed {
@@ -102,7 +85,8 @@ impl Claimer {
                 self.link.rest(&stop).await;
                 continue;
             }
-            let next = due_at.map_or(poll_at, |due| due.min(poll_at));
+            let next = self.openings.values().copied().chain(due_at).min();
+            let next = next.map_or(poll_at, |next| next.min(poll_at));
             tokio::select! {
                 () = self.slots.rung() => {}
                 () = sleep_until(next) => {}
@@ -115,47 +99,97 @@ impl Claimer {
         }
     }
 
-    async fn claim(&mut self, wanted: &[(String, usize)]) -> Result<(), sqlx::Error> {
+    /// Claims from behind the gates and without, in turns. Says whether there was anything to look at.
+    async fn claim_round(&mut self) -> Result<bool, sqlx::Error> {
+        let mut looked = false;
+        for gated in [self.gated_first, !self.gated_first] {
+            let wanted = if gated {
+                self.slots.take_gated()
+            } else {
+                self.slots.take_wanted()
+            };
+            if !wanted.is_empty() {
+                self.claim(&wanted, gated).await?;
+                looked = true;
+            }
+        }
+        self.gated_first = !self.gated_first;
+        Ok(looked)
+    }
+
+    /// Notes which gates have opened by themselves.
+    fn open_gates(&mut self) {
+        let (now, slots) = (Instant::now(), &self.slots);
+        self.openings.retain(|queue, at| {
+            let closed = *at > now;
+            if !closed {
+                slots.wake_gated(queue);
+            }
+            closed
+        });
+    }
+
+    async fn claim(&mut self, wanted: &[(String, usize)], gated: bool) -> Result<(), sqlx::Error> {
         if !self.doubtful.is_empty() {
             self.release_doubtful().await?;
         }
         // Counted from before the statement, so that our idea of the lease never outlives the database's.
         let deadline = Instant::now() + self.lease;
         let token = Uuid::now_v7();
+        let fetch = Fetch {
+            wanted,
+            kinds: &self.kinds,
+            token,
+            lease: self.lease,
+            worker: self.worker,
+        };
         let answer = timeout(PATIENCE, async {
             let conn = self.link.conn().await?;
-            fetch(conn, wanted, &self.kinds, token, self.lease, self.worker).await
+            if gated {
+                fetch.gated(conn, &self.gates).await
+            } else {
+                let rows = fetch.plain(conn).await?;
+                Ok((rows, Vec::new()))
+            }
         })
         .await;
-        let rows = match self.link.settle(answer) {
-            Ok(rows) => rows,
+        let (rows, stops) = match self.link.settle(answer) {
+            Ok(answer) => answer,
             Err(error) => {
                 self.doubtful.push(token);
                 return Err(error);
             }
         };
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for (queue, _) in wanted {
-            counts.insert(queue, 0);
-        }
-        for row in &rows {
-            if let Some(count) = counts.get_mut(row.queue.as_str()) {
-                *count += 1;
-            }
+        for stop in stops {
+            self.note_stop(stop);
         }
         // Who got all it asked for may find more.
         for (queue, asked) in wanted {
-            if counts
-                .get(queue.as_str())
-                .is_some_and(|&got| got >= (*asked).min(BATCH))
-            {
-                self.slots.wake(queue);
+            let got = rows.iter().filter(|row| row.queue == *queue).count();
+            if got >= (*asked).min(BATCH) {
+                if gated {
+                    self.slots.wake_gated(queue);
+                } else {
+                    self.slots.wake(queue);
+                }
             }
         }
         for row in rows {
             self.hand_out(row, token, deadline);
         }
         Ok(())
+    }
+
+    /// Notes where the walk past the gates of a queue ended, and when to come again.
+    fn note_stop(&mut self, stop: GatedRow) {
+        let queue = stop.row.queue;
+        if let Some(seconds) = stop.opens_in {
+            // A millisecond more, or rounding makes us look just too early.
+            let wait = Duration::from_secs_f64(seconds.clamp(0.0, 3600.0));
+            let at = Instant::now() + wait + Duration::from_millis(1);
+            self.openings.insert(queue.clone(), at);
+        }
+        self.gates.insert(queue, stop.gate.unwrap_or_default());
     }
 
     fn hand_out(&self, row: Row, token: Uuid, deadline: Instant) {
@@ -179,6 +213,8 @@ impl Claimer {
             board: self.board.clone(),
             notifier: self.notifier.clone(),
             topics: Mutex::new(Arc::from([])),
+            book: self.book.clone(),
+            lines: AtomicI32::new(0),
         });
         let (Some(slot), Some(inbox)) =
             (self.slots.occupy(&run.queue), self.inboxes.get(&run.queue))
@@ -248,31 +284,4 @@ impl Claimer {
         self.doubtful.clear();
         Ok(())
     }
-}
-
-/// The claim. Tuned by measurement: `= any(array(select ... for update skip locked))` keeps an index plan whatever the
-/// batch, where `update ... from (select ... limit $n)` flips to a hash join and a full scan (16.6 k against 64 k/s).
-/// The ready index gives the order; jobs of kinds that nobody here runs are stepped over.
-async fn fetch(
-    conn: &mut PgConnection,
-    wanted: &[(String, usize)],
-    kinds: &[String],
-    token: Uuid,
-    lease: Duration,
-    worker: Uuid,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let queues: Vec<&str> = wanted.iter().map(|(queue, _)| queue.as_str()).collect();
-    let limits: Vec<i64> = wanted
-        .iter()
-        .map(|(_, free)| i64::try_from((*free).min(BATCH)).unwrap_or(0))
-        .collect();
-    sqlx::query_as(include_str!("claim.sql"))
-        .bind(queues)
-        .bind(limits)
-        .bind(kinds)
-        .bind(token)
-        .bind(millis(lease))
-        .bind(worker)
-        .fetch_all(conn)
-        .await
 }

@@ -6,10 +6,14 @@ update queue.job j
          from unnest($1::text[], $2::bigint[]) as q(name, free)
         cross join lateral (
               select id from queue.job
-               where queue = q.name and state = 'available' and kind = any($3)
+               where queue = q.name and state = 'available' and gate is null
+                 and kind = any(array(
+                     select k from unnest($3) as k
+                      where not exists (select from queue.kind l
+                                         where l.kind = k and (l.paused_at is not null or l.max_running is not null))))
                order by priority, run_at, id
                limit q.free
                  for update skip locked) as c
-        where not exists (select from queue.queue p where p.name = q.name and p.paused_at is not null)))
+        where not exists (select from queue.queue p where p.name = q.name and (p.paused_at is not null or p.max_running is not null))))
 returning id, kind, queue, args, attempt, max_attempts, run_no, timeout_ms, backoff, owner, group_id, checkpoint,
           meta, traceparent, created_at

@@ -105,6 +105,41 @@ impl Edges {
     }
 }
 
+/// Lets a job that waits for others wait for `parents` also, which this transaction has enqueued: so a member of a group
+/// adds to it. False when the job does not wait any more; then nothing was changed.
+///
+/// # Errors
+/// Those of the statements.
+pub async fn wait_also(
+    conn: &mut PgConnection,
+    job: JobId,
+    parents: &[JobId],
+    whatever_the_outcome: bool,
+) -> Result<bool, sqlx::Error> {
+    let parents: Vec<Uuid> = parents.iter().map(|parent| parent.0).collect();
+    let waits: Option<bool> = sqlx::query_scalar(
+        "select state = 'waiting' from queue.job where id = $1 for no key update",
+    )
+    .bind(job)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if waits != Some(true) {
+        return Ok(false);
+    }
+    sqlx::query(
+        "with put as (
+             insert into queue.dependency (child, parent, ignore)
+             select $1, j.id, $3 from queue.job j where j.id = any($2) on conflict do nothing returning 1)
+         update queue.job set pending = pending + (select count(*) from put)::integer where id = $1",
+    )
+    .bind(job)
+    .bind(&parents)
+    .bind(whatever_the_outcome)
+    .execute(conn)
+    .await?;
+    Ok(true)
+}
+
 /// Kahn's algorithm over the parents within the call.
 fn refuse_circles(jobs: &[NewJob], inside: &HashSet<JobId>) -> Result<(), EnqueueError> {
     let mut children: HashMap<JobId, Vec<JobId>> = HashMap::new();

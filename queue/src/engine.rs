@@ -26,9 +26,11 @@ use crate::{
     execute::{ExecuteLayer, Failed},
     lease::{Keeper, Worker},
     link::Link,
+    log::LogBook,
     maintain::maintain_until,
     progress::ProgressBoard,
     rescue::rescue_until,
+    sample::sample_until,
     slots::{Holds, Slots},
     tick::Ticker,
     ticket::Tickets,
@@ -113,10 +115,16 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
     ) -> Result<Self, sqlx::Error> {
         for policy in registry.policies() {
             sqlx::query(
-                "insert into queue.kind (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)
+                "insert into queue.kind as k (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff,
+                                              max_running, limit_default)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
                  on conflict (kind) do update
-                    set queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
+                    set max_running = case when k.max_running is not distinct from k.limit_default
+                                           then excluded.max_running else k.max_running end,
+                        limit_default = excluded.limit_default,
+                        gates_as_of = case when k.limit_default is distinct from excluded.limit_default
+                                           then pg_current_xact_id() else k.gates_as_of end,
+                        queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
                         max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
                         timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
             )
@@ -128,15 +136,23 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             .bind(policy.max_crashes)
             .bind(policy.timeout_ms)
             .bind(Json(policy.backoff))
+            .bind(policy.max_running)
             .execute(&options.pool)
             .await?;
         }
-        if !registry.schedules().is_empty() {
-            let mut conn = options.pool.acquire().await?;
-            for schedule in registry.schedules() {
-                schedule.register(&mut conn).await?;
-            }
+        let mut conn = options.pool.acquire().await?;
+        for schedule in registry.schedules() {
+            schedule.register(&mut conn).await?;
         }
+        for limit in registry.limits() {
+            limit.register(&mut conn).await?;
+        }
+        // What holds for queues without a policy of their own.
+        sqlx::query("update queue.queue set keep_days = $1 where name = '*' and keep_days is distinct from $1")
+            .bind(options.keep_days)
+            .execute(&mut *conn)
+            .await?;
+        drop(conn);
         let slots: usize = options.queues.iter().map(|q| q.1).sum();
         let queues: HashMap<&str, usize> = options
             .queues
@@ -178,6 +194,7 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
         let tickets = Arc::new(Tickets::default());
         let slots = self.slots.clone();
         let board = Arc::new(ProgressBoard::default());
+        let book = Arc::new(LogBook::default());
         let cancel_bell = Arc::new(Notify::new());
         let acker = Acker::new(tickets.clone(), slots.clone(), options.notifier.clone());
         let acks = acker.acks.clone();
@@ -226,9 +243,9 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
         ));
         tasks.spawn(maintain_until(
             Link::new(listen, "maintain"),
-            options.keep_days,
             draining.clone(),
         ));
+        tasks.spawn(sample_until(Link::new(listen, "sample"), draining.clone()));
         let ticker = Ticker {
             link: Link::new(listen, "tick"),
             every: options.schedules,
@@ -238,13 +255,14 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
         };
         tasks.spawn(ticker.run(draining.clone()));
         {
-            let (board, pool, notifier, done) = (
+            let (board, book, pool, notifier, done) = (
                 board.clone(),
+                book.clone(),
                 options.pool.clone(),
                 options.notifier.clone(),
                 done.clone(),
             );
-            tasks.spawn(async move { board.flush_until(&pool, &notifier, done).await });
+            tasks.spawn(async move { board.flush_until(&book, &pool, &notifier, done).await });
         }
         let claimer = Claimer {
             worker: self.worker.id,
@@ -256,10 +274,14 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             acks: acks.clone(),
             tickets: tickets.clone(),
             board,
+            book,
             notifier: options.notifier.clone(),
             inboxes,
             origin: Instant::now(),
             doubtful: Vec::new(),
+            gates: HashMap::new(),
+            openings: HashMap::new(),
+            gated_first: true,
         };
         // Dropping the engine stops everything at once, as a crash would: the leases end by themselves.
         let mut claiming = AbortOnDropHandle::new(tokio::spawn(claimer.run(draining.clone())));

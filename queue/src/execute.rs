@@ -162,7 +162,7 @@ async fn supervise(mut guard: Guard, mut handler: OnDrop, worker: uuid::Uuid) {
         () = stopped(&guard, &stop) => {
             let grace = match run.cancel_reason() {
                 Some(CancelReason::LeaseLost) => GRACE_LOST,
-                _ => GRACE,
+                _ => run.ticket.grace().unwrap_or(GRACE),
             };
             if let Ok(joined) = timeout(grace, &mut handler.0).await {
                 Ended::from(joined)
@@ -323,7 +323,7 @@ fn report(guard: &Guard, answer: Option<&Answer>, took: Duration) {
 }
 
 /// PostgreSQL stores no NUL, and nobody reads more than 4 KiB of an error.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     let mut text = text.replace('\0', "\u{fffd}");
     if text.len() > 4096 {
         let end = (0..=4096)

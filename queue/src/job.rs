@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Backoff, JobId, Kind, State, UniqueKey};
+use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey};
 
 /// A job to be inserted by [`enqueue`](crate::enqueue), with the policy of its kind until a method says otherwise.
 #[derive(Debug, Clone)]
@@ -141,7 +141,8 @@ impl NewJob {
         self
     }
 
-    /// Jobs with the same key share a limit.
+    /// Jobs with the same key share a limit: what the [`Limit`](crate::Limit) allows that is named by what precedes the
+    /// first colon, or one at a time where there is none.
     #[must_use]
     pub fn limit_key(mut self, key: impl Into<String>) -> Self {
         self.limit_key = Some(key.into());
@@ -162,6 +163,13 @@ impl NewJob {
         self
     }
 
+    /// Not enqueued while another job that is the same within `scope` is to run or running. Say this last.
+    #[must_use]
+    pub fn unique_within(self, scope: &Scope) -> Self {
+        let key = scope.key_of(&self);
+        self.unique(UniqueKey::until_done(key))
+    }
+
     /// Runs when all of `parents` have completed, and is cancelled when one ends unhappily.
     #[must_use]
     pub fn after(mut self, parents: &[JobId]) -> Self {
@@ -176,6 +184,25 @@ impl NewJob {
         self.parents
             .extend(parents.iter().map(|&id| Parent { id, ignore: true }));
         self
+    }
+
+    /// Runs each of `jobs` after the one before it has completed.
+    #[must_use]
+    pub fn chain(jobs: impl IntoIterator<Item = NewJob>) -> Vec<NewJob> {
+        let mut last = None;
+        let after = |job: NewJob| {
+            let after: Vec<JobId> = last.replace(job.id).into_iter().collect();
+            job.after(&after)
+        };
+        jobs.into_iter().map(after).collect()
+    }
+
+    /// Runs when all of `jobs` have ended, however they ended: the callback of a group. More jobs may be added to what
+    /// it waits for, while it waits, by [`wait_also`](crate::wait_also).
+    #[must_use]
+    pub fn when_ended<'a>(self, jobs: impl IntoIterator<Item = &'a NewJob>) -> Self {
+        let ids: Vec<JobId> = jobs.into_iter().map(|job| job.id).collect();
+        self.after_any_outcome(&ids)
     }
 
     /// Inserted when this job ends unhappily (discarded, cancelled, quarantined), in the transaction that ends it and
@@ -242,13 +269,14 @@ impl NewJob {
             Some(job) => job.to_spec()?,
             None => Value::Null,
         };
-        let delay = match self.start {
-            Start::After(delay) => Some(millis(delay)),
-            Start::Now | Start::At(_) => None,
+        let (run_at, delay) = match self.start {
+            Start::Now => (None, None),
+            Start::At(at) => (Some(at), None),
+            Start::After(delay) => (None, Some(millis(delay))),
         };
         Ok(json!({
             "kind": self.kind, "queue": self.queue, "args": self.args.clone()?, "priority": self.priority,
-            "delay_ms": delay, "max_attempts": self.max_attempts, "max_crashes": self.max_crashes,
+            "run_at": run_at, "delay_ms": delay, "max_attempts": self.max_attempts, "max_crashes": self.max_crashes,
             "timeout_ms": millis(self.timeout), "backoff": self.backoff, "owner": self.owner,
             "limit_key": self.limit_key, "group_id": self.group,
             "unique_key": self.unique.as_ref().map(|u| &u.key),

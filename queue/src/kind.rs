@@ -18,6 +18,8 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync + 'static {
     const MAX_ATTEMPTS: u16 = 20;
     /// How many runs may end with their worker before the job is quarantined.
     const MAX_CRASHES: u16 = 3;
+    /// How many of its jobs may run at the same time, over all workers. An operator may change it.
+    const MAX_RUNNING: Option<u32> = None;
     /// Smaller runs first.
     const PRIORITY: i16 = 0;
     /// How long one run may take.

@@ -137,8 +137,8 @@ impl Keeper {
         let limit = self.lease / 3;
         let answer = timeout(limit, async {
             let conn = self.link.conn().await?;
-            sqlx::query_as::<_, (Uuid, Option<Uuid>, bool)>(
-                "select id, token, cancel_requested_at is not null from queue.job where id = any($1)",
+            sqlx::query_as::<_, (Uuid, Option<Uuid>, bool, Option<i64>)>(
+                "select id, token, cancel_requested_at is not null, cancel_grace_ms from queue.job where id = any($1)",
             )
             .bind(&ids)
             .fetch_all(conn)
@@ -146,15 +146,14 @@ impl Keeper {
         })
         .await;
         let rows = self.link.settle(answer)?;
-        let rows: HashMap<Uuid, (Option<Uuid>, bool)> = rows
-            .into_iter()
-            .map(|(id, token, cancel)| (id, (token, cancel)))
-            .collect();
+        let rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.0, row)).collect();
+        let mut told = Vec::new();
         for ticket in tickets {
             match rows.get(&ticket.id.0) {
-                Some((Some(token), cancel)) if *token == ticket.token => {
-                    if *cancel {
-                        ticket.cancel(CancelReason::Requested);
+                Some((_, Some(token), cancel, grace)) if *token == ticket.token => {
+                    let grace = grace.map(|ms| Duration::from_millis(ms.unsigned_abs()));
+                    if *cancel && ticket.request_cancel(grace) {
+                        told.push(ticket);
                     }
                 }
                 // Answered runs are gone because they were accepted.
@@ -167,7 +166,33 @@ impl Keeper {
                 }
             }
         }
-        Ok(())
+        self.note_delivered(&told).await
+    }
+
+    /// Notes that these runs have been told to stop.
+    async fn note_delivered(&mut self, told: &[Arc<Ticket>]) -> Result<(), sqlx::Error> {
+        if told.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = told.iter().map(|ticket| ticket.id.0).collect();
+        let tokens: Vec<Uuid> = told.iter().map(|ticket| ticket.token).collect();
+        let limit = self.lease / 3;
+        let answer = timeout(limit, async {
+            let conn = self.link.conn().await?;
+            // A run that stops at once has its row locked or gone: it was told all the same.
+            sqlx::query(
+                "update queue.job set cancel_delivered_at = clock_timestamp()
+                  where id = any(array(
+                        select j.id from queue.job j
+                         where j.id = any($1) and j.token = any($2) order by j.id for update skip locked))",
+            )
+            .bind(&ids)
+            .bind(&tokens)
+            .execute(conn)
+            .await
+        })
+        .await;
+        self.link.settle(answer).map(drop)
     }
 }
 

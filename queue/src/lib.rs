@@ -1,4 +1,6 @@
-//! The job engine of Millrace over PostgreSQL: enqueue, claim, lease, run, acknowledge. It knows no kind and no video.
+//! A job queue over PostgreSQL: enqueue, claim, lease, run, acknowledge.
+#![doc = include_str!("../README.md")]
+//! ## How it works
 //!
 //! A job is a row of the hot table until it ends, and a row of the history after. The lifecycle is SQL
 //! (`migrations/queue`); this crate carries it out, hosted by apalis: one worker per queue, fed by one claimer.
@@ -12,10 +14,14 @@ mod answer;
 mod backend;
 /// How long a failed job waits.
 mod backoff;
+/// Pages through jobs.
+mod browse;
 /// Claims work for all queues in one statement.
 mod claim;
 /// Commits an effect together with the completion.
 mod complete;
+/// Pauses and limits, switched by operators.
+mod control;
 /// The dependencies of jobs that are being inserted.
 mod dependency;
 /// The way out of a worker.
@@ -26,6 +32,10 @@ mod engine;
 mod enqueue;
 /// Runs one claimed job.
 mod execute;
+/// Why a job is not running.
+mod explain;
+/// The statements that claim.
+mod fetch;
 /// Reads one job.
 mod find;
 /// What all workers together are doing.
@@ -34,12 +44,18 @@ mod fleet;
 mod id;
 /// A job that is not enqueued yet.
 mod job;
+/// Who gets a unique key.
+mod keys;
 /// A kind: name and policy.
 mod kind;
 /// Keeps leases alive and finds lost ones.
 mod lease;
+/// Limits of keys.
+mod limit;
 /// A database connection of one loop.
 mod link;
+/// Lines that runs write for people.
+mod log;
 /// Partitions, retention, sweeps.
 mod maintain;
 /// The schema.
@@ -52,8 +68,12 @@ mod progress;
 mod registry;
 /// Takes back the jobs of dead workers.
 mod rescue;
+/// Schedules at run time.
+mod roster;
 /// One run, as its handler sees it.
 mod run;
+/// What waits, for metrics.
+mod sample;
 /// Jobs that come round by the clock.
 mod schedule;
 /// The free places of each queue.
@@ -70,32 +90,46 @@ mod ticket;
 mod timetable;
 /// Unique keys.
 mod unique;
+/// What can be stored.
+mod validate;
 /// What to tell others after a commit.
 mod wake;
 
 pub use backoff::Backoff;
+pub use browse::{JobFilter, JobSummary, jobs};
+pub use control::{
+    Switched, limit_kind, limit_queue, pause_kind, pause_queue, resume_kind, resume_queue,
+};
+pub use dependency::wait_also;
 pub use drain::Drained;
 pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
+pub use explain::{Reason, explain};
 pub use find::{JobRow, find};
 pub use fleet::{group_is_live, live_groups, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
 pub use kind::Kind;
+pub use limit::Limit;
+pub use log::LogLine;
 pub use maintain::maintain;
 pub use migrate::{migrate, migrator};
 pub use outcome::{Done, Failure, OrOutcome, Outcome};
 pub use progress::Progress;
 pub use registry::Registry;
 pub use rescue::{Rescued, rescue};
+pub use roster::{
+    ScheduleChange, ScheduleError, ScheduleRow, change_schedule, run_schedule, schedules,
+};
 pub use run::{LeaseError, Run};
 pub use schedule::{CatchUp, Schedule};
 pub use slots::Holds;
-pub use state::State;
+pub use state::{State, UnknownState};
 pub use steer::{
     CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,
-    retry,
+    request_cancel_within, retry,
 };
 pub use ticket::CancelReason;
-pub use unique::UniqueKey;
+pub use unique::{Scope, UniqueKey};
+pub use validate::{MAX_ARGS, check_args};
 pub use wake::{CANCEL, WORK, Wake};

@@ -11,22 +11,31 @@ use crate::link::Link;
 const EVERY: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Does all of it once. `keep_days` is how long finished jobs stay.
+/// Does all of it once.
 ///
 /// # Errors
 /// Those of the statements.
-pub async fn maintain(conn: &mut PgConnection, keep_days: i32) -> Result<(), sqlx::Error> {
+pub async fn maintain(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     let made: i32 = sqlx::query_scalar("select queue.ensure_partitions()")
         .fetch_one(&mut *conn)
         .await?;
-    let dropped: i32 = sqlx::query_scalar("select queue.drop_partitions($1)")
-        .bind(keep_days)
+    let dropped: i32 = sqlx::query_scalar("select queue.drop_partitions()")
         .fetch_one(&mut *conn)
+        .await?;
+    sqlx::query("select queue.keep_logs()")
+        .execute(&mut *conn)
         .await?;
     let keys = sqlx::query("delete from queue.unique_key where expires_at < now()")
         .execute(&mut *conn)
         .await?
         .rows_affected();
+    sqlx::query(
+        "delete from queue.rate_use
+          where at < now() - interval '1 hour'
+                     - coalesce((select max(period_ms) from queue.limit_policy), 0) * interval '1 millisecond'",
+    )
+    .execute(&mut *conn)
+    .await?;
     // A job that has just ended may still be shown.
     sqlx::query(
         "delete from queue.progress p
@@ -46,12 +55,9 @@ pub async fn maintain(conn: &mut PgConnection, keep_days: i32) -> Result<(), sql
     Ok(())
 }
 
-pub(crate) async fn maintain_until(mut link: Link, keep_days: i32, stop: CancellationToken) {
+pub(crate) async fn maintain_until(mut link: Link, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let answer = timeout(PATIENCE, async {
-            maintain(link.conn().await?, keep_days).await
-        })
-        .await;
+        let answer = timeout(PATIENCE, async { maintain(link.conn().await?).await }).await;
         if link.settle(answer).is_err() {
             link.rest(&stop).await;
             continue;

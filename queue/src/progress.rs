@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::JobId;
+use crate::{JobId, log::LogBook};
 
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
@@ -119,6 +119,11 @@ impl ProgressBoard {
         self.bell.notify_one();
     }
 
+    /// There is something to write besides progress.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// Forgets the line of a run, after its last report has been written.
     pub(crate) fn end(&self, job: JobId) {
         let mut lines = self.lock();
@@ -134,6 +139,7 @@ impl ProgressBoard {
     /// Writes reports until `stop`, and once more then.
     pub(crate) async fn flush_until(
         &self,
+        book: &LogBook,
         pool: &PgPool,
         notifier: &Notifier,
         stop: CancellationToken,
@@ -144,12 +150,14 @@ impl ProgressBoard {
                 () = stop.cancelled() => break,
             }
             self.flush(pool, notifier).await;
+            book.flush(pool).await;
             tokio::select! {
                 () = sleep(FLUSH_EVERY) => {}
                 () = stop.cancelled() => break,
             }
         }
         self.flush(pool, notifier).await;
+        book.flush(pool).await;
     }
 
     async fn flush(&self, pool: &PgPool, notifier: &Notifier) {

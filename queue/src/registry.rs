@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::{Backoff, Failure, Kind, Outcome, Run, Schedule, job::millis};
+use crate::{Backoff, Failure, Kind, Limit, Outcome, Run, Schedule, job::millis};
 
 type Handler<C> = Arc<dyn Fn(Value, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
@@ -14,6 +14,7 @@ pub struct Registry<C> {
     handlers: HashMap<&'static str, Handler<C>>,
     policies: Vec<Policy>,
     schedules: Vec<Schedule>,
+    limits: Vec<Limit>,
 }
 
 /// What the database should know about a kind.
@@ -25,6 +26,7 @@ pub(crate) struct Policy {
     pub(crate) priority: i16,
     pub(crate) max_attempts: i32,
     pub(crate) max_crashes: i32,
+    pub(crate) max_running: Option<i32>,
     pub(crate) timeout_ms: i64,
     pub(crate) backoff: Backoff,
 }
@@ -41,6 +43,7 @@ impl<C> Default for Registry<C> {
             handlers: HashMap::new(),
             policies: Vec::new(),
             schedules: Vec::new(),
+            limits: Vec::new(),
         }
     }
 }
@@ -85,6 +88,7 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
             priority: K::PRIORITY,
             max_attempts: K::MAX_ATTEMPTS.into(),
             max_crashes: K::MAX_CRASHES.into(),
+            max_running: K::MAX_RUNNING.map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
             timeout_ms: millis(K::TIMEOUT),
             backoff: K::BACKOFF,
         });
@@ -100,6 +104,18 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         let taken = self.schedules.iter().any(|s| s.name == schedule.name);
         assert!(!taken, "two schedules are called {}", schedule.name);
         self.schedules.push(schedule);
+        self
+    }
+
+    /// Adds a family of limit keys.
+    ///
+    /// # Panics
+    /// When there is one of this name already.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        let taken = self.limits.iter().any(|l| l.name == limit.name);
+        assert!(!taken, "two limits are called {}", limit.name);
+        self.limits.push(limit);
         self
     }
 
@@ -129,6 +145,10 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
 
     pub(crate) fn schedules(&self) -> &[Schedule] {
         &self.schedules
+    }
+
+    pub(crate) fn limits(&self) -> &[Limit] {
+        &self.limits
     }
 
     pub(crate) fn policies(&self) -> &[Policy] {

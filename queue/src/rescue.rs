@@ -15,6 +15,8 @@ use crate::{
 };
 
 const BATCH: i32 = 200;
+/// Each statement looks over all jobs, so they are few and large.
+const REGATE: i32 = 10_000;
 
 /// What one sweep did.
 #[derive(Debug)]
@@ -48,6 +50,14 @@ pub async fn rescue(conn: &mut PgConnection) -> Result<Rescued, sqlx::Error> {
     Ok(Rescued { jobs, wake })
 }
 
+/// Puts jobs behind the gate of their kind or queue that were inserted by whoever did not know of it.
+async fn regate(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("select queue.regate($1)")
+        .bind(REGATE)
+        .fetch_one(conn)
+        .await
+}
+
 /// Rescues every `every` until `stop`.
 pub(crate) async fn rescue_until(
     mut link: Link,
@@ -70,7 +80,8 @@ pub(crate) async fn rescue_until(
                     slots.wake(queue);
                 }
                 wake.fire(&notifier);
-                if more {
+                let answer = timeout(PATIENCE, async { regate(link.conn().await?).await }).await;
+                if more || link.settle(answer).is_ok_and(|gated| gated >= REGATE) {
                     continue;
                 }
             }

@@ -18,6 +18,17 @@ pub enum CatchUp {
     All,
 }
 
+impl CatchUp {
+    /// The word of the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Last => "last",
+            Self::All => "all",
+        }
+    }
+}
+
 /// A job that comes round by the clock, as the code wants it. An operator may change pattern, zone, arguments and
 /// policy in the table, or disable it; what was changed there stays when a worker starts.
 #[derive(Debug, Clone)]
@@ -79,11 +90,7 @@ impl Schedule {
     /// Writes it into the table. What an operator changed stays; what still is as the code once wanted it follows
     /// the code.
     pub(crate) async fn register(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let word = match self.catch_up {
-            CatchUp::None => "none",
-            CatchUp::Last => "last",
-            CatchUp::All => "all",
-        };
+        let word = self.catch_up.as_str();
         let defaults =
             json!({"cron": self.cron, "zone": self.zone, "args": self.args, "catch_up": word});
         sqlx::query(

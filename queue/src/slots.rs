@@ -10,6 +10,13 @@ use std::{
 
 use tokio::sync::Notify;
 
+/// What follows the name of a queue whose news are of jobs behind gates.
+const GATED: char = '*';
+
+fn name(news: &str) -> &str {
+    news.trim_end_matches(GATED)
+}
+
 /// One queue of this process.
 #[derive(Debug)]
 pub(crate) struct QueueSlots {
@@ -19,6 +26,8 @@ pub(crate) struct QueueSlots {
     /// There may be work that is not claimed. Set before the bell rings and cleared before the claim, so that a wake
     /// during a claim is never swallowed.
     ready: AtomicBool,
+    /// The same of jobs behind gates, which are claimed by another statement.
+    gated: AtomicBool,
     /// Nothing is claimed, whatever is free.
     held: AtomicBool,
 }
@@ -77,6 +86,7 @@ impl Slots {
                     total: *total,
                     used: AtomicUsize::new(0),
                     ready: AtomicBool::new(true),
+                    gated: AtomicBool::new(true),
                     held: AtomicBool::new(false),
                 };
                 (name.clone(), Arc::new(slots))
@@ -89,13 +99,27 @@ impl Slots {
         })
     }
 
-    /// There may be work in `queue`; the empty name says that something is due soon.
-    pub(crate) fn wake(&self, queue: &str) {
-        if queue.is_empty() {
+    /// There may be work in a queue. `news` is its name, with a [`GATED`] mark when the work is behind a gate; the empty
+    /// name says that something is due soon.
+    pub(crate) fn wake(&self, news: &str) {
+        if news.is_empty() {
             self.clock.store(true, Ordering::SeqCst);
             self.bell.notify_one();
-        } else if let Some(slots) = self.queues.get(queue) {
-            slots.ready.store(true, Ordering::SeqCst);
+        } else if let Some(slots) = self.queues.get(name(news)) {
+            let flag = if news.ends_with(GATED) {
+                &slots.gated
+            } else {
+                &slots.ready
+            };
+            flag.store(true, Ordering::SeqCst);
+            self.bell.notify_one();
+        }
+    }
+
+    /// There may be work behind the gates of `queue`.
+    pub(crate) fn wake_gated(&self, queue: &str) {
+        if let Some(slots) = self.queues.get(queue) {
+            slots.gated.store(true, Ordering::SeqCst);
             self.bell.notify_one();
         }
     }
@@ -104,6 +128,7 @@ impl Slots {
     pub(crate) fn wake_all(&self) {
         for slots in self.queues.values() {
             slots.ready.store(true, Ordering::SeqCst);
+            slots.gated.store(true, Ordering::SeqCst);
         }
         self.clock.store(true, Ordering::SeqCst);
         self.bell.notify_one();
@@ -123,21 +148,39 @@ impl Slots {
         self.bell.notified().await;
     }
 
-    /// The queues that may have work, with how much they can take. Their flags are cleared.
+    /// The queues that may have work without a gate, with how much they can take. Their flags are cleared.
     pub(crate) fn take_wanted(&self) -> Vec<(String, usize)> {
-        let mut wanted = Vec::new();
-        for slots in self.queues.values() {
-            let free = slots.free();
-            if free > 0 && slots.ready.swap(false, Ordering::SeqCst) {
-                wanted.push((slots.name.clone(), free));
-            }
-        }
-        wanted
+        self.take(|slots| &slots.ready)
+            .map(|(slots, free)| (slots.name.clone(), free))
+            .collect()
     }
 
-    /// Whether `queue` is ours and has a free place.
-    pub(crate) fn has_room(&self, queue: &str) -> bool {
-        self.queues.get(queue).is_some_and(|slots| slots.free() > 0)
+    /// The same of work behind gates. Where there may be other work too, that gets the other half.
+    pub(crate) fn take_gated(&self) -> Vec<(String, usize)> {
+        self.take(|slots| &slots.gated)
+            .map(|(slots, free)| {
+                let both = slots.ready.load(Ordering::SeqCst);
+                let share = if both { free.div_ceil(2) } else { free };
+                (slots.name.clone(), share)
+            })
+            .collect()
+    }
+
+    fn take(
+        &self,
+        flag: impl Fn(&QueueSlots) -> &AtomicBool,
+    ) -> impl Iterator<Item = (&QueueSlots, usize)> {
+        self.queues.values().filter_map(move |slots| {
+            let free = slots.free();
+            (free > 0 && flag(slots).swap(false, Ordering::SeqCst)).then_some((&**slots, free))
+        })
+    }
+
+    /// Whether the queue of which there are `news` is ours and has a free place.
+    pub(crate) fn has_room(&self, news: &str) -> bool {
+        self.queues
+            .get(name(news))
+            .is_some_and(|slots| slots.free() > 0)
     }
 
     /// Takes a place for a claimed job.
@@ -171,7 +214,7 @@ impl QueueSlots {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.queue.used.fetch_sub(1, Ordering::SeqCst);
-        if self.queue.ready.load(Ordering::SeqCst) {
+        if self.queue.ready.load(Ordering::SeqCst) || self.queue.gated.load(Ordering::SeqCst) {
             self.slots.bell.notify_one();
         }
     }

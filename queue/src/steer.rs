@@ -1,9 +1,11 @@
 //! What operators and applications do to jobs that exist: cancel, retry, discard.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{JobId, State, Wake};
+use crate::{JobId, State, Wake, job::millis};
 
 /// What a request to cancel has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,25 @@ pub async fn request_cancel(
         state,
         wake: group.wake,
     })
+}
+
+/// Cancels a job as [`request_cancel`] does. A run that has not stopped `grace` after it was told is dropped; without
+/// this, it has 5 s.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn request_cancel_within(
+    conn: &mut PgConnection,
+    job: JobId,
+    reason: &str,
+    grace: Duration,
+) -> Result<CancelAnswer, sqlx::Error> {
+    sqlx::query("update queue.job set cancel_grace_ms = $2 where id = $1 and state = 'running'")
+        .bind(job)
+        .bind(millis(grace))
+        .execute(&mut *conn)
+        .await?;
+    request_cancel(conn, job, reason).await
 }
 
 /// Cancels all live jobs of a group. Jobs that are being added to it meanwhile escape.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -55,6 +55,8 @@ pub(crate) struct Ticket {
     answered: AtomicBool,
     /// The run got the job further.
     advanced: AtomicBool,
+    /// How long the run may take to stop, when whoever cancelled it said so.
+    grace: OnceLock<Duration>,
 }
 
 impl Ticket {
@@ -68,6 +70,7 @@ impl Ticket {
             origin,
             answered: AtomicBool::new(false),
             advanced: AtomicBool::new(false),
+            grace: OnceLock::new(),
         };
         ticket.extend(deadline);
         ticket
@@ -85,6 +88,20 @@ impl Ticket {
         }
         drop(why);
         self.stop.cancel();
+    }
+
+    /// Tells the run that somebody asked for its end, and how long it may take. Says whether it did not know.
+    pub(crate) fn request_cancel(&self, grace: Option<Duration>) -> bool {
+        let news = self.why().is_none();
+        if let Some(grace) = grace {
+            let _ = self.grace.set(grace);
+        }
+        self.cancel(CancelReason::Requested);
+        news
+    }
+
+    pub(crate) fn grace(&self) -> Option<Duration> {
+        self.grace.get().copied()
     }
 
     pub(crate) fn why(&self) -> Option<CancelReason> {

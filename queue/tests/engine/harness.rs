@@ -8,10 +8,11 @@ use std::{
 use futures::future::BoxFuture;
 use millrace_bus::Notifier;
 use millrace_queue::{
-    Backoff, Drained, Engine, EngineOptions, FailureNote, Holds, JobId, JobRow, Kind, NewJob,
-    Outcome, Registry, Run, Schedule, State, enqueue, find,
+    Backoff, Drained, Engine, EngineOptions, FailureNote, Holds, JobId, JobRow, Kind, Limit,
+    NewJob, Outcome, Registry, Run, Schedule, State, enqueue, find,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -236,6 +237,9 @@ impl Db {
         for schedule in &bench.schedules {
             registry = registry.schedule(schedule.clone());
         }
+        for limit in &bench.limits {
+            registry = registry.limit(limit.clone());
+        }
         let notifier = options.notifier.clone();
         let engine = Engine::start(options, registry, ())
             .await
@@ -271,9 +275,15 @@ impl Drop for Db {
 /// The name of a migrated database, made once per version of the migrations and cluster.
 async fn template(admin: &PgConnectOptions) -> String {
     let migrator = millrace_queue::migrator();
-    let version: String = migrator
+    // Names are cut after 63 bytes.
+    let mut hash = Sha256::new();
+    for migration in migrator.iter() {
+        hash.update(&*migration.checksum);
+    }
+    let version: String = hash
+        .finalize()
         .iter()
-        .flat_map(|m| m.checksum.iter().take(4))
+        .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let name = format!("queue_template_{version}");
@@ -323,6 +333,7 @@ pub(crate) struct Bench {
     handler: StepHandler,
     mourned: mpsc::UnboundedSender<Mourn>,
     pub(crate) schedules: Vec<Schedule>,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) mourners: mpsc::UnboundedReceiver<Mourn>,
 }
 
@@ -336,6 +347,7 @@ impl Bench {
             handler: Arc::new(move |step, run| Box::pin(handler(step, run))),
             mourned,
             schedules: Vec::new(),
+            limits: Vec::new(),
             mourners,
         }
     }

@@ -12,9 +12,15 @@ mod harness;
 mod lease;
 /// Random graphs with random fates.
 mod lifecycle;
+/// Limits, rates, fairness and pauses.
+mod limits;
+/// What operators do and see.
+mod operate;
 /// How runs end.
 mod outcome;
 /// Jobs that come round by the clock.
 mod schedule;
+/// Unique keys, and enqueueing from SQL.
+mod unique;
 /// Finding work: order, wake-ups, concurrency.
 mod work;

@@ -1,0 +1,26 @@
+//! Why a job is not running.
+
+use sqlx::PgExecutor;
+
+use crate::JobId;
+
+/// A reason that holds at the moment of asking.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Reason {
+    /// A stable word: `ended`, `cancelling`, `running`, `lease_expired`, `dependency`, `backoff`, `run_at`,
+    /// `queue_paused`, `kind_paused`, `no_worker`, `queue_limit`, `kind_limit`, `key_limit`, `rate` or `in_line`.
+    pub code: String,
+    /// The same as a sentence.
+    pub detail: String,
+}
+
+/// Every reason why `job` does not run now; none when there is no such job.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn explain(db: impl PgExecutor<'_>, job: JobId) -> Result<Vec<Reason>, sqlx::Error> {
+    sqlx::query_as("select code, detail from queue.explain($1)")
+        .bind(job)
+        .fetch_all(db)
+        .await
+}
