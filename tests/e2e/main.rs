@@ -19,6 +19,8 @@ mod house;
 mod import;
 /// Everything that happens to machines while videos are made.
 mod interruption;
+/// The command line for jobs.
+mod jobs;
 /// An upload's way to a video that plays.
 mod journey;
 /// Every kind of input in a browser.
