@@ -3,6 +3,8 @@
 
 /// Where a request comes from.
 mod address;
+/// The admin screens.
+mod admin;
 /// What every handler has at hand.
 mod app;
 /// Who asks.

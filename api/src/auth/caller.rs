@@ -23,18 +23,10 @@ pub(crate) struct MaybeUser(pub Option<CurrentUser>);
 
 /// Somebody who may read the admin screens.
 #[derive(Debug, Clone)]
-#[expect(
-    dead_code,
-    reason = "for the routes of the admin screens, which come next"
-)]
 pub(crate) struct Auditor(pub CurrentUser);
 
 /// Somebody who may act on jobs and queues.
 #[derive(Debug, Clone)]
-#[expect(
-    dead_code,
-    reason = "for the routes of the admin screens, which come next"
-)]
 pub(crate) struct Operator(pub CurrentUser);
 
 /// Somebody who may act on people and settings.
@@ -92,10 +84,6 @@ impl MaybeUser {
     }
 }
 
-#[expect(
-    dead_code,
-    reason = "for the routes of the admin screens, which come next"
-)]
 async fn at_least(role: Role, parts: &mut Parts, app: &App) -> Result<CurrentUser, Problem> {
     let caller = <CurrentUser as FromRequestParts<App>>::from_request_parts(parts, app).await?;
     if caller.user.role >= role {

@@ -13,10 +13,10 @@ mod token;
 
 #[expect(
     unused_imports,
-    reason = "for the routes of the admin screens, which come next"
+    reason = "for the routes of people and settings, which come next"
 )]
-pub(crate) use caller::{Admin, Auditor, Operator};
-pub(crate) use caller::{CurrentUser, MaybeUser};
+pub(crate) use caller::Admin;
+pub(crate) use caller::{Auditor, CurrentUser, MaybeUser, Operator};
 pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
 pub(crate) use password::Passwords;
 pub use password::hash_password;

@@ -6,6 +6,8 @@
 
 /// Register, log in, refresh, log out, tokens.
 mod accounts;
+/// The admin screens: who sees jobs and acts on them.
+mod admin;
 /// Copies that are watched while the ladder is made.
 mod copies;
 /// The store, a CDN, CloudFront.

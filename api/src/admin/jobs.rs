@@ -1,0 +1,467 @@
+//! Jobs: list them, look at one, retry, cancel, discard.
+#![expect(
+    unused_qualifications,
+    reason = "utoipa's macros qualify the names of query structs"
+)]
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use millrace_domain::accounts::Role;
+use millrace_queue::{
+    CancelState, JobFilter, JobId, JobRow, JobSummary, LogLine, State as JobState, explain, find,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{Acquire as _, PgConnection};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    auth::{Auditor, Operator},
+    input::{Id, Params},
+    problem::{Problem, ProblemBody},
+};
+
+/// Jobs on a page unless more or fewer are asked for.
+const PAGE: i64 = 50;
+/// A filter that matches hardly any of millions is given up after this.
+const SEARCH_WITHIN: &str = "set local statement_timeout = '3s'";
+/// Lines of the log that come with a job.
+const LOG_LINES: i64 = 500;
+
+/// The routes of this module.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job))
+        .routes(routes!(retry_job))
+        .routes(routes!(cancel_job))
+        .routes(routes!(discard_job))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct JobQuery {
+    /// Only this state, or several, separated by commas.
+    state: Option<String>,
+    kind: Option<String>,
+    queue: Option<String>,
+    tag: Option<String>,
+    /// Jobs of this user.
+    owner: Option<Uuid>,
+    /// Jobs of this group.
+    group: Option<Uuid>,
+    /// Where the last page ended: its `next_cursor`.
+    cursor: Option<Uuid>,
+    /// How many; 50 unless said.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+/// A page of jobs, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobPage {
+    items: Vec<JobLine>,
+    /// For the next page; none on the last.
+    #[schema(required)]
+    next_cursor: Option<Uuid>,
+}
+
+/// A job in a list.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobLine {
+    id: Uuid,
+    kind: String,
+    queue: String,
+    #[schema(value_type = String)]
+    state: JobState,
+    /// Smaller runs first.
+    priority: i16,
+    attempt: i32,
+    max_attempts: i32,
+    /// Runs that ended with their worker.
+    crash_count: i32,
+    run_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    #[schema(required)]
+    started_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    finished_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    worker_id: Option<Uuid>,
+    #[schema(required)]
+    owner: Option<Uuid>,
+    #[schema(required)]
+    group_id: Option<Uuid>,
+    tags: Vec<String>,
+    /// Whether somebody asked for its end.
+    cancelling: bool,
+    /// Why it ended unhappily, or what the last run failed with.
+    #[schema(required)]
+    reason: Option<String>,
+}
+
+impl From<JobSummary> for JobLine {
+    fn from(job: JobSummary) -> Self {
+        Self {
+            id: job.id.0,
+            kind: job.kind,
+            queue: job.queue,
+            state: job.state,
+            priority: job.priority,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            crash_count: job.crash_count,
+            run_at: job.run_at,
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            worker_id: job.worker_id,
+            owner: job.owner,
+            group_id: job.group_id,
+            tags: job.tags,
+            cancelling: job.cancel_requested_at.is_some() && !job.state.is_terminal(),
+            reason: job.reason,
+        }
+    }
+}
+
+/// Everything about a job. Auditors see neither arguments nor results.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobDetail {
+    id: Uuid,
+    kind: String,
+    queue: String,
+    #[schema(value_type = String)]
+    state: JobState,
+    priority: i16,
+    attempt: i32,
+    max_attempts: i32,
+    crash_count: i32,
+    max_crashes: i32,
+    /// Counts all runs.
+    run_no: i32,
+    run_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    #[schema(required)]
+    started_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    finished_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    worker_id: Option<Uuid>,
+    #[schema(required)]
+    owner: Option<Uuid>,
+    #[schema(required)]
+    group_id: Option<Uuid>,
+    /// `null` for auditors.
+    #[schema(required)]
+    args: Option<Value>,
+    #[schema(required)]
+    result: Option<Value>,
+    #[schema(required)]
+    checkpoint: Option<Value>,
+    meta: Value,
+    /// One object per failed run: run_no, attempt, at, code, error, worker.
+    errors: Value,
+    #[schema(required)]
+    cancel_requested_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    cancel_reason: Option<String>,
+    #[schema(required)]
+    code: Option<String>,
+    #[schema(required)]
+    reason: Option<String>,
+    /// Why it is not running at this moment.
+    why: Vec<Why>,
+    /// The first 500 lines that its runs have written.
+    log: Vec<Line>,
+}
+
+/// A reason why a job is not running.
+#[derive(Debug, Serialize, ToSchema)]
+struct Why {
+    /// A stable word.
+    code: String,
+    /// The same as a sentence.
+    detail: String,
+}
+
+/// A line that a run has written.
+#[derive(Debug, Serialize, ToSchema)]
+struct Line {
+    run_no: i32,
+    at: DateTime<Utc>,
+    line: String,
+}
+
+/// What became of a request to act on a job.
+#[derive(Debug, Serialize, ToSchema)]
+struct Acted {
+    id: Uuid,
+    /// `done`, or `requested` where its worker has been asked to stop it.
+    outcome: &'static str,
+}
+
+/// Jobs, live and finished.
+#[utoipa::path(
+    get, path = "/api/admin/jobs", operation_id = "list_jobs", tag = "admin", params(JobQuery),
+    responses(
+        (status = 200, body = JobPage),
+        (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: for auditors and above", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "`search_too_broad`: the filter matches too few of too many", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn list_jobs(
+    State(app): State<App>,
+    _caller: Auditor,
+    Params(query): Params<JobQuery>,
+) -> Result<Json<JobPage>, Problem> {
+    let bad = |field: &'static str, message: String| {
+        Problem::bad_request("validation", "the query is not as it must be").at(field, message)
+    };
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=200).contains(&limit) {
+        return Err(bad("limit", "must be from 1 to 200".to_owned()));
+    }
+    for (field, text) in [
+        ("kind", &query.kind),
+        ("queue", &query.queue),
+        ("tag", &query.tag),
+    ] {
+        let text = text.as_deref().unwrap_or_default();
+        if text.len() > 200 || text.chars().any(char::is_control) {
+            return Err(bad(field, "must be a short word".to_owned()));
+        }
+    }
+    let states = query.state.as_deref().unwrap_or_default();
+    let states = states
+        .split(',')
+        .filter(|word| !word.is_empty())
+        .map(|word| word.parse::<JobState>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad("state", error.to_string()))?;
+    let filter = JobFilter {
+        states,
+        kind: query.kind,
+        queue: query.queue,
+        owner: query.owner,
+        group: query.group,
+        tag: query.tag,
+    };
+    let mut tx = app.db.begin().await?;
+    sqlx::query(SEARCH_WITHIN).execute(&mut *tx).await?;
+    let before = query.cursor.map(JobId);
+    let found = millrace_queue::jobs(&mut tx, &filter, before, limit)
+        .await
+        .map_err(too_broad)?;
+    tx.commit().await?;
+    let full = i64::try_from(found.len()).is_ok_and(|n| n == limit);
+    Ok(Json(JobPage {
+        next_cursor: found.last().filter(|_| full).map(|job| job.id.0),
+        items: found.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// 57014: the statement was given up.
+fn too_broad(error: sqlx::Error) -> Problem {
+    let given_up = error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("57014"));
+    if given_up {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "search_too_broad",
+            "too many jobs would have to be looked over; add a state, or a narrower filter",
+        )
+    } else {
+        error.into()
+    }
+}
+
+/// One job.
+#[utoipa::path(
+    get, path = "/api/admin/jobs/{id}", operation_id = "get_job", tag = "admin", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = JobDetail),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: for auditors and above", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn get_job(
+    State(app): State<App>,
+    caller: Auditor,
+    Id(id): Id<Uuid>,
+) -> Result<Json<JobDetail>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let job = find(&mut conn, JobId(id))
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let why = explain(&mut *conn, job.id).await?;
+    let log = LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?;
+    let whole = caller.0.user.role >= Role::Operator;
+    Ok(Json(detail(job, whole, why, log)))
+}
+
+fn detail(
+    job: JobRow,
+    whole: bool,
+    why: Vec<millrace_queue::Reason>,
+    log: Vec<LogLine>,
+) -> JobDetail {
+    let why = why.into_iter().map(|reason| Why {
+        code: reason.code,
+        detail: reason.detail,
+    });
+    let log = log.into_iter().map(|line| Line {
+        run_no: line.run_no,
+        at: line.at,
+        line: line.line,
+    });
+    JobDetail {
+        id: job.id.0,
+        kind: job.kind,
+        queue: job.queue,
+        state: job.state,
+        priority: job.priority,
+        attempt: job.attempt,
+        max_attempts: job.max_attempts,
+        crash_count: job.crash_count,
+        max_crashes: job.max_crashes,
+        run_no: job.run_no,
+        run_at: job.run_at,
+        created_at: job.created_at,
+        started_at: job.started_at,
+        finished_at: job.finished_at,
+        worker_id: job.worker_id,
+        owner: job.owner,
+        group_id: job.group_id,
+        args: whole.then_some(job.args),
+        result: job.result.filter(|_| whole),
+        checkpoint: job.checkpoint.filter(|_| whole),
+        meta: job.meta,
+        errors: job.errors,
+        cancel_requested_at: job.cancel_requested_at,
+        cancel_reason: job.cancel_reason,
+        code: job.code,
+        reason: job.reason,
+        why: why.collect(),
+        log: log.collect(),
+    }
+}
+
+/// Answers whether there is such a job at all, for what could not be done to it.
+async fn refusal(conn: &mut PgConnection, id: Uuid, why: &'static str) -> Problem {
+    match find(conn, JobId(id)).await {
+        Ok(Some(_)) => Problem::conflict("wrong_state", why),
+        Ok(None) => Problem::not_found(),
+        Err(error) => error.into(),
+    }
+}
+
+/// Runs a job again that has ended unhappily, or now one that waits for its time.
+#[utoipa::path(
+    post, path = "/api/admin/jobs/{id}/retry", operation_id = "retry_job", tag = "admin", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Acted),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: for operators and above", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`wrong_state`: it runs, is about to, or has completed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn retry_job(
+    State(app): State<App>,
+    _caller: Operator,
+    Id(id): Id<Uuid>,
+) -> Result<Json<Acted>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let mut tx = conn.begin().await?;
+    let steered = millrace_queue::retry(&mut tx, JobId(id)).await?;
+    tx.commit().await?;
+    if !steered.done {
+        return Err(refusal(
+            &mut conn,
+            id,
+            "a job that runs, is about to, or has completed is not run again",
+        )
+        .await);
+    }
+    steered.wake.fire(&app.notifier);
+    Ok(Json(Acted {
+        id,
+        outcome: "done",
+    }))
+}
+
+/// Cancels a job: at once when it does not run, else its worker is asked.
+#[utoipa::path(
+    post, path = "/api/admin/jobs/{id}/cancel", operation_id = "cancel_job", tag = "admin", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Acted),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: for operators and above", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`wrong_state`: it has ended", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn cancel_job(
+    State(app): State<App>,
+    caller: Operator,
+    Id(id): Id<Uuid>,
+) -> Result<Json<Acted>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let mut tx = conn.begin().await?;
+    let reason = format!("cancelled by {}", caller.0.user.username);
+    let answer = millrace_queue::request_cancel(&mut tx, JobId(id), &reason).await?;
+    tx.commit().await?;
+    let outcome = match answer.state {
+        CancelState::Cancelled => "done",
+        CancelState::Requested => "requested",
+        CancelState::NotLive => {
+            return Err(refusal(&mut conn, id, "the job has ended already").await);
+        }
+    };
+    answer.wake.fire(&app.notifier);
+    Ok(Json(Acted { id, outcome }))
+}
+
+/// Ends a job by force, without waiting for its worker.
+#[utoipa::path(
+    post, path = "/api/admin/jobs/{id}/discard", operation_id = "discard_job", tag = "admin", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Acted),
+        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: for operators and above", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`wrong_state`: it has ended", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn discard_job(
+    State(app): State<App>,
+    caller: Operator,
+    Id(id): Id<Uuid>,
+) -> Result<Json<Acted>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let mut tx = conn.begin().await?;
+    let reason = format!("discarded by {}", caller.0.user.username);
+    let steered = millrace_queue::discard(&mut tx, JobId(id), &reason).await?;
+    tx.commit().await?;
+    if !steered.done {
+        return Err(refusal(&mut conn, id, "the job has ended already").await);
+    }
+    steered.wake.fire(&app.notifier);
+    Ok(Json(Acted {
+        id,
+        outcome: "done",
+    }))
+}

@@ -1,0 +1,15 @@
+//! The admin screens: jobs and queues.
+
+/// Jobs: list, look, act.
+mod jobs;
+/// Queues: look, pause, resume.
+mod queues;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// The routes below /api/admin.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    jobs::router().merge(queues::router())
+}
