@@ -51,6 +51,13 @@ bench-media: deps ## Measure the pipeline beside plain ffmpeg, as JSON lines
 	cargo build --locked --release --bins
 	$${CARGO_TARGET_DIR:-target}/release/bench_media --runs $${RUNS:-3} $${IDS:-}
 
+# The engine beside plain SQL, Graphile Worker and apalis-postgres; tests/bench/README.md says what each figure means.
+# Half an hour; RUNS=1, ONLY=drain and QUICK=1 take less. Leave the machine alone meanwhile.
+.PHONY: bench-queue
+bench-queue: deps ## Measure the job engine beside plain SQL and its peers, as JSON lines
+	cargo build --locked --release --package millrace-bench
+	$${CARGO_TARGET_DIR:-target}/release/bench_queue $(if $(RUNS),--runs $(RUNS)) $(if $(QUICK),--quick) $(ONLY)
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check
