@@ -179,14 +179,6 @@ impl Figure {
         }
     }
 
-    /// A figure that cannot be taken, and why.
-    pub(crate) fn skipped(id: &'static str, why: &str) -> Self {
-        Self {
-            skipped: Some(why.to_owned()),
-            ..Self::new(id, &[], json!({}))
-        }
-    }
-
     /// As JSON, with the settings of all figures.
     pub(crate) fn line(&self, settings: &Value) -> Value {
         let mut all = settings.clone();

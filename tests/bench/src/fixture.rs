@@ -5,7 +5,10 @@ use anyhow::{Context as _, Result};
 use millrace_queue::{Backoff, Kind};
 use sqlx::postgres::PgPoolOptions;
 
-use crate::cluster::{Cluster, Database};
+use crate::{
+    cluster::{Cluster, Database},
+    kinds::TENANT,
+};
 
 /// A name for this version of the engine's schema: databases of another are of no use.
 fn version() -> String {
@@ -22,11 +25,7 @@ pub(crate) async fn engine(cluster: &Cluster) -> Result<Database> {
     let name = format!("engine_{}", version());
     cluster.drop_others("engine_", &name).await?;
     cluster
-        .database_made_by(&name, async |db| {
-            migrate(&db).await?;
-            // Nothing of the history is part of the fixture.
-            db.sql("update bench.fixture set made = '-infinity'").await
-        })
+        .database_made_by(&name, async |db| migrate(&db).await)
         .await
 }
 
@@ -43,27 +42,22 @@ pub(crate) async fn history(cluster: &Cluster, rows: u64) -> Result<Database> {
             let backoff = serde_json::to_string(&Backoff::DEFAULT)?;
             for day in 1..=10 {
                 // Attached when it is full, so that its indexes are sorted and not grown.
+                // Its days never come to be dropped.
                 db.sql(&format!(
-                    "create table queue.bench_day (like queue.history including defaults including constraints);
-                     insert into queue.bench_day (
+                    "create table queue.history_bench_{day} (like queue.history including defaults including constraints);
+                     insert into queue.history_bench_{day} (
                          id, kind, queue, state, priority, run_at, args, attempt, max_attempts, crash_count, max_crashes, run_no,
-                         token, worker_id, started_at, timeout_ms, backoff, meta, tags, errors, created_at, finished_at)
+                         token, worker_id, started_at, timeout_ms, backoff, meta, tags, errors, created_at, finished_at, drop_on)
                      select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7'
                              || lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid,
                             'noop', 'bench', 'completed', 0, at, jsonb_build_object('id', n), 1, 20, 0, 3, 1,
                             md5(n::text)::uuid, '00000000-0000-7000-8000-000000000000', at, 600000, '{backoff}', '{{}}', '{{}}',
-                            '[]', at, at + interval '3 milliseconds'
+                            '[]', at, at + interval '3 milliseconds', date '2900-01-01' + {day}
                        from generate_series(1, {rows} / 10) as g(n),
                             lateral (select (date_trunc('day', now() at time zone 'UTC') at time zone 'UTC')
                                             - {day} * interval '1 day' + n * interval '1 day' / ({rows} / 10 + 1)) as t(at);
-                     do $$ declare
-                         v_day date := (now() at time zone 'UTC')::date - {day};
-                         v_name text := 'history_' || to_char(v_day, 'YYYYMMDD');
-                     begin
-                         execute format('alter table queue.bench_day rename to %I', v_name);
-                         execute format('alter table queue.history attach partition queue.%I for values from (%L) to (%L)',
-                             v_name, v_day::timestamp at time zone 'UTC', (v_day + 1)::timestamp at time zone 'UTC');
-                     end $$"
+                     alter table queue.history attach partition queue.history_bench_{day}
+                         for values from (date '2900-01-01' + {day}) to (date '2900-01-02' + {day})"
                 ))
                 .await?;
                 eprintln!("  day {day} of 10");
@@ -83,8 +77,6 @@ async fn migrate(db: &Database) -> Result<()> {
     pool.close().await;
     db.sql(
         "create schema bench;
-         create table bench.fixture (made date not null);
-         insert into bench.fixture values ((now() at time zone 'UTC')::date);
          create table bench.effect (job uuid primary key, at timestamptz not null default now())",
     )
     .await
@@ -96,14 +88,12 @@ pub(crate) async fn clear(db: &Database) -> Result<()> {
         "do $$ declare v_part regclass; begin
              perform queue.ensure_partitions();
              for v_part in
-                 select inhrelid::regclass from pg_inherits, bench.fixture
-                  where inhparent = 'queue.history'::regclass
-                    and (inhrelid::regclass::text !~ '\\d{8}$'
-                         or to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD') >= made)
+                 select inhrelid::regclass from pg_inherits
+                  where inhparent = 'queue.history'::regclass and inhrelid::regclass::text not like '%history_bench_%'
              loop
                  execute format('truncate %s', v_part);
              end loop;
-             truncate queue.job, queue.unique_key, queue.dependency, queue.progress, queue.worker, bench.effect;
+             truncate queue.job, queue.unique_key, queue.dependency, queue.progress, queue.worker, queue.tally, bench.effect;
          end $$",
     )
     .await
@@ -111,14 +101,25 @@ pub(crate) async fn clear(db: &Database) -> Result<()> {
 
 /// `jobs` of the kind `K`, as the engine's enqueue would have left them, and nothing else that is alive.
 pub(crate) async fn fill<K: Kind>(db: &Database, jobs: u64) -> Result<()> {
+    fill_with_keys::<K>(db, jobs, None).await
+}
+
+/// The same, with so many limit keys that take turns.
+pub(crate) async fn fill_with_keys<K: Kind>(
+    db: &Database,
+    jobs: u64,
+    keys: Option<i64>,
+) -> Result<()> {
     clear(db).await?;
     let mut conn = db.conn().await?;
     sqlx::query(
-        "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms, backoff)
+        "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms,
+                                backoff, limit_key, gate)
          select (lpad(to_hex(start + n / 50), 12, '0') || '7' || lpad(to_hex(n % 50), 3, '0') || '8'
                  || substr(md5(n::text), 1, 15))::uuid,
                 $2, $3, 'available', $4::smallint, now() - interval '1 hour' + n * interval '20 microseconds',
-                jsonb_build_object('id', n), $5::integer, $6::integer, $7::bigint, $8::jsonb
+                jsonb_build_object('id', n), $5::integer, $6::integer, $7::bigint, $8::jsonb,
+                $9 || ':' || n % $10, queue.gate_of($2, $3, null, $9 || ':' || n % $10)
            from generate_series(1, $1::bigint) as g(n), (select (extract(epoch from now()) * 1000)::bigint - 3600000) as s(start)",
     )
     .bind(i64::try_from(jobs)?)
@@ -129,6 +130,8 @@ pub(crate) async fn fill<K: Kind>(db: &Database, jobs: u64) -> Result<()> {
     .bind(i32::from(K::MAX_CRASHES))
     .bind(i64::try_from(K::TIMEOUT.as_millis())?)
     .bind(serde_json::to_value(K::BACKOFF)?)
+    .bind(TENANT)
+    .bind(keys)
     .execute(&mut conn)
     .await
     .context("filling the queue")?;

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 /// The queue of all of them.
 pub(crate) const QUEUE: &str = "bench";
 
+/// The family of limit keys.
+pub(crate) const TENANT: &str = "tenant";
+/// Jobs of one key at the same time.
+pub(crate) const AT_ONCE: u32 = 10;
+
 /// Does nothing.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Noop {

@@ -102,7 +102,7 @@ impl Group {
             Self::Enqueue => enqueue::measure(bench).await,
             Self::Start => start::measure(bench).await,
             Self::Effect => effect::measure(bench).await,
-            Self::Limits => Ok(limits::measure()),
+            Self::Limits => limits::measure(bench).await,
             Self::Snapshot => snapshot::measure(bench).await,
             Self::Idle => idle::measure(bench).await,
         }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Result;
 use millrace_bus::Notifier;
-use millrace_queue::{Done, Engine, EngineOptions, Registry, Wake};
+use millrace_queue::{Done, Engine, EngineOptions, Limit, Registry, Wake};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     PgPool,
@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    kinds::{Effect, Noop, Pause, Stamp},
+    kinds::{AT_ONCE, Effect, Noop, Pause, Stamp, TENANT},
     program,
 };
 
@@ -78,8 +78,6 @@ pub(crate) async fn run(spec: Spec) -> Result<()> {
     let mut settings = EngineOptions::new(pool, options, spec.queues, notifier);
     settings.deaf = spec.deaf;
     settings.poll = POLL;
-    // What fixtures keep must not be dropped with the days.
-    settings.keep_days = 100_000;
     let engine = Engine::start(settings, registry(), shared.clone()).await?;
     let mut orders = program::ready().await?;
     let (ran, told) = (shared.ran, stop.clone());
@@ -110,6 +108,7 @@ pub(crate) async fn run(spec: Spec) -> Result<()> {
 
 fn registry() -> Registry<Shared> {
     Registry::new()
+        .limit(Limit::new(TENANT).at_once(AT_ONCE))
         .register::<Noop>(|_noop, _run, shared: Shared| {
             shared.ran.fetch_add(1, Ordering::Relaxed);
             Box::pin(async { Ok(Done::Completed) })
