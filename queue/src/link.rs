@@ -17,8 +17,17 @@ pub(crate) struct Link {
     options: PgConnectOptions,
     conn: Option<PgConnection>,
     what: &'static str,
+    settings: &'static str,
     failures: u32,
 }
+
+/// Statements of the engine are short, and none is worth compiling, whatever its estimated cost.
+const USUAL: &str = "set jit = off";
+/// One plan that goes by the indexes, made once. Planning was half of a claim of few jobs, and a plan that was made while
+/// the table was small must not scan it when it is not.
+pub(crate) const ONE_PLAN: &str =
+    "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off;
+     set enable_hashjoin = off; set enable_mergejoin = off";
 
 impl Link {
     pub(crate) fn new(options: &PgConnectOptions, what: &'static str) -> Self {
@@ -28,13 +37,21 @@ impl Link {
                 .application_name(&format!("millrace-{what}")),
             conn: None,
             what,
+            settings: USUAL,
             failures: 0,
         }
     }
 
+    /// Other settings for its session.
+    pub(crate) fn with_settings(self, settings: &'static str) -> Self {
+        Self { settings, ..self }
+    }
+
     pub(crate) async fn conn(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
         if self.conn.is_none() {
-            self.conn = Some(self.options.connect().await?);
+            let mut conn = self.options.connect().await?;
+            sqlx::raw_sql(self.settings).execute(&mut conn).await?;
+            self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or(sqlx::Error::PoolClosed)
     }
