@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    JobId, NewJob, Wake,
+    Backoff, JobId, NewJob, Wake,
     dependency::Edges,
     job::{Start, millis},
     keys::Keys,
@@ -153,6 +153,16 @@ async fn enqueue_together(
             wake: news,
         });
     }
+    if let [job] = jobs.as_slice()
+        && job.parents.is_empty()
+        && matches!(job.start, Start::Now)
+    {
+        news.merge(insert_one(conn, job).await?);
+        return Ok(EnqueuedAll {
+            ids: placed,
+            wake: news,
+        });
+    }
     let edges = Edges::resolve(conn, &jobs).await?;
     news.merge(insert(conn, &jobs, &edges).await?);
     edges.insert(conn).await?;
@@ -161,6 +171,54 @@ async fn enqueue_together(
         ids: placed,
         wake: news,
     })
+}
+
+/// One job that may run at once, as most may: without the arrays, whose unnesting costs the server as much again as the
+/// insert (95 us a job instead of 188, and a plain INSERT of the same row takes 95).
+async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, EnqueueError> {
+    let unusable = |reason| EnqueueError::Arguments {
+        kind: job.kind,
+        reason,
+    };
+    let args = job
+        .args
+        .as_ref()
+        .map_err(|reason| unusable(reason.clone()))?;
+    let on_failure = job.on_failure.as_ref().map(|j| j.to_spec()).transpose();
+    let news: String = sqlx::query_scalar(
+        "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms,
+                                backoff, owner, limit_key, group_id, unique_key, on_failure, meta, tags, traceparent, gate)
+         select $1::uuid, $2::text, $3::text, 'available', $4::smallint, clock_timestamp(), $5::jsonb, $6::integer, $7::integer,
+                $8::bigint, $9::jsonb, $10::uuid, $11::text, $12::uuid, $13::text, $14::jsonb, $15::jsonb, $16::text[], $17::text,
+                nullif(concat_ws('|',
+                    case when q.max_running is not null then 'queue' end,
+                    case when k.max_running is not null or k.paused_at is not null then 'kind:' || $2 end,
+                    coalesce('key:' || $11, case when q.fair then 'owner:' || $10 end)), '')
+           from (values (1)) as one
+           left join queue.kind k on k.kind = $2
+           left join queue.queue q on q.name = $3
+         returning queue.news(queue, gate)",
+    )
+    .bind(job.id)
+    .bind(job.kind)
+    .bind(&job.queue)
+    .bind(job.priority)
+    .bind(args)
+    .bind(i32::from(job.max_attempts))
+    .bind(i32::from(job.max_crashes))
+    .bind(millis(job.timeout))
+    .bind(Json(job.backoff))
+    .bind(job.owner)
+    .bind(&job.limit_key)
+    .bind(job.group)
+    .bind(job.unique.as_ref().map(|u| &u.key))
+    .bind(on_failure.map_err(unusable)?)
+    .bind(&job.meta)
+    .bind(&job.tags)
+    .bind(&job.traceparent)
+    .fetch_one(conn)
+    .await?;
+    Ok(Wake::queues([news]))
 }
 
 /// One statement for all rows. Arrays, not COPY: over TCP this driver's COPY of 1,000 rows takes 42 ms.
@@ -179,28 +237,50 @@ async fn insert(
     }
     let woken: Vec<String> = sqlx::query_scalar(include_str!("enqueue.sql"))
         .bind(rows.ids)
-        .bind(rows.kinds)
-        .bind(rows.queues)
-        .bind(rows.priorities)
-        .bind(rows.run_ats)
-        .bind(rows.delays)
+        .bind(once(rows.kinds))
+        .bind(once(rows.queues))
+        .bind(once(rows.priorities))
+        .bind(if_any(rows.run_ats))
+        .bind(if_any(rows.delays))
         .bind(rows.args)
-        .bind(rows.pending)
-        .bind(rows.max_attempts)
-        .bind(rows.max_crashes)
-        .bind(rows.timeouts)
-        .bind(rows.backoffs)
-        .bind(rows.owners)
-        .bind(rows.limit_keys)
-        .bind(rows.groups)
-        .bind(rows.unique_keys)
-        .bind(rows.on_failures)
-        .bind(rows.metas)
-        .bind(rows.tags)
-        .bind(rows.traceparents)
+        .bind(if_any(rows.pending))
+        .bind(once(rows.max_attempts))
+        .bind(once(rows.max_crashes))
+        .bind(once(rows.timeouts))
+        .bind(
+            once(rows.backoffs)
+                .into_iter()
+                .map(Json)
+                .collect::<Vec<_>>(),
+        )
+        .bind(if_any(rows.owners))
+        .bind(if_any(rows.limit_keys))
+        .bind(if_any(rows.groups))
+        .bind(if_any(rows.unique_keys))
+        .bind(if_any(rows.on_failures))
+        .bind(if_any(rows.metas))
+        .bind(if_any(rows.tags))
+        .bind(if_any(rows.traceparents))
         .fetch_all(conn)
         .await?;
     Ok(Wake::queues(woken))
+}
+
+/// A column without nulls, as one element when that is all there is in it.
+fn once<T: PartialEq>(mut column: Vec<T>) -> Vec<T> {
+    if column.windows(2).all(|pair| pair[0] == pair[1]) {
+        column.truncate(1);
+    }
+    column
+}
+
+/// A column of nulls as nothing.
+fn if_any<T>(column: Vec<Option<T>>) -> Vec<Option<T>> {
+    if column.iter().any(Option::is_some) {
+        column
+    } else {
+        Vec::new()
+    }
 }
 
 #[derive(Default)]
@@ -212,19 +292,19 @@ struct Rows<'a> {
     run_ats: Vec<Option<DateTime<Utc>>>,
     delays: Vec<Option<i64>>,
     args: Vec<Value>,
-    pending: Vec<i32>,
+    pending: Vec<Option<i32>>,
     max_attempts: Vec<i32>,
     max_crashes: Vec<i32>,
     timeouts: Vec<i64>,
-    backoffs: Vec<Value>,
+    backoffs: Vec<Backoff>,
     owners: Vec<Option<Uuid>>,
     limit_keys: Vec<Option<&'a str>>,
     groups: Vec<Option<Uuid>>,
     unique_keys: Vec<Option<&'a str>>,
     on_failures: Vec<Option<Value>>,
-    metas: Vec<Value>,
+    metas: Vec<Option<&'a Value>>,
     /// As JSON, since an array of arrays has to be rectangular.
-    tags: Vec<Value>,
+    tags: Vec<Option<Value>>,
     traceparents: Vec<Option<&'a str>>,
 }
 
@@ -238,15 +318,14 @@ impl<'a> Rows<'a> {
         self.args.push(job.args.clone()?);
         self.on_failures
             .push(job.on_failure.as_ref().map(|j| j.to_spec()).transpose()?);
-        self.backoffs
-            .push(serde_json::to_value(job.backoff).map_err(|e| e.to_string())?);
+        self.backoffs.push(job.backoff);
         self.ids.push(job.id.0);
         self.kinds.push(job.kind);
         self.queues.push(&job.queue);
         self.priorities.push(job.priority);
         self.run_ats.push(run_at);
         self.delays.push(delay);
-        self.pending.push(pending);
+        self.pending.push((pending > 0).then_some(pending));
         self.max_attempts.push(job.max_attempts.into());
         self.max_crashes.push(job.max_crashes.into());
         self.timeouts.push(millis(job.timeout));
@@ -255,8 +334,10 @@ impl<'a> Rows<'a> {
         self.groups.push(job.group);
         self.unique_keys
             .push(job.unique.as_ref().map(|u| u.key.as_str()));
-        self.metas.push(job.meta.clone());
-        self.tags.push(job.tags.clone().into());
+        self.metas
+            .push(Some(&job.meta).filter(|meta| meta.as_object().is_none_or(|m| !m.is_empty())));
+        self.tags
+            .push((!job.tags.is_empty()).then(|| job.tags.clone().into()));
         self.traceparents.push(job.traceparent.as_deref());
         Ok(())
     }
