@@ -71,35 +71,36 @@ impl Run {
         tx: &mut Transaction<'static, Postgres>,
         result: Option<Value>,
     ) -> Result<Wake, Failure> {
-        let held: Option<Option<String>> = sqlx::query_scalar(
-            "select case when cancel_requested_at is not null then coalesce(cancel_reason, 'cancelled on request') end
-               from queue.job where id = $1 and token = $2 for update",
-        )
-        .bind(self.id)
-        .bind(self.ticket.token)
-        .fetch_optional(&mut **tx)
-        .await?;
-        match held {
-            None => {
-                self.ticket.cancel(CancelReason::LeaseLost);
-                return Err(LeaseError::Lost.into());
-            }
-            Some(Some(reason)) => {
-                self.ticket.cancel(CancelReason::Requested);
-                return Err(Failure::cancel(reason).with_code("cancelled"));
-            }
-            Some(None) => {}
-        }
-        let rows: Vec<(Option<Uuid>, Option<String>)> = sqlx::query_as(
-            "select ended, wake from queue.end_jobs(array[$1::uuid], array[$2::uuid], array['completed'::queue.state],
-                 array[null::text], array[null::text], array[$3::jsonb], array[null::jsonb])",
+        // One statement: the lock first, and the ending of nothing where somebody asked to cancel. COMPLETE_FIGURE
+        let rows: Vec<(Option<String>, Option<Uuid>, Option<String>)> = sqlx::query_as(
+            "with held as materialized (
+                 select case when cancel_requested_at is not null
+                             then coalesce(cancel_reason, 'cancelled on request') end as cancelled
+                   from queue.job where id = $1 and token = $2 for update)
+             select h.cancelled, e.ended, e.wake
+               from held h
+               left join lateral queue.end_jobs(
+                    case when h.cancelled is null then array[$1::uuid] else '{}' end,
+                    array[$2::uuid], array['completed'::queue.state], array[null::text], array[null::text],
+                    array[$3::jsonb], array[null::jsonb]) as e on true",
         )
         .bind(self.id)
         .bind(self.ticket.token)
         .bind(result)
         .fetch_all(&mut **tx)
         .await?;
-        Ok(Wake::queues(rows.into_iter().filter_map(|row| row.1)))
+        match rows.first() {
+            None => {
+                self.ticket.cancel(CancelReason::LeaseLost);
+                return Err(LeaseError::Lost.into());
+            }
+            Some((Some(reason), ..)) => {
+                self.ticket.cancel(CancelReason::Requested);
+                return Err(Failure::cancel(reason).with_code("cancelled"));
+            }
+            Some(_) => {}
+        }
+        Ok(Wake::queues(rows.into_iter().filter_map(|row| row.2)))
     }
 
     /// Reads how the run ended, by its token. Asks until the lease is over by our own clock; after that the answer no
