@@ -36,6 +36,7 @@ test: deps-tests lint $(WEB) ## Everything that CI runs: lints, unit, database, 
 	cd frontend && npm test
 	$(CARGO_BUILD) --bins
 	deploy/with-postgres.sh cargo test --locked --workspace --profile $(PROFILE)
+	cargo test --locked --package millrace-faults --features mutants --profile $(PROFILE)
 
 # POINTS=200 make soak; SEED=... repeats a run.
 .PHONY: soak
@@ -43,6 +44,13 @@ soak: deps ## Kill, freeze and cut everything at 200 random points while videos 
 	$(CARGO_BUILD) --bins
 	MILLRACE_POINTS=$${POINTS:-200} MILLRACE_SEED=$${SEED:-} \
 		cargo test --locked --workspace --profile $(PROFILE) --test e2e interruption -- --nocapture
+
+# SEEDS=500 ONLY=storm make faults; a run goes on where the last one stopped. Mutants: ONLY=mutants.
+.PHONY: faults
+faults: deps ## Prove that the engine loses nothing, by all faults and mutants, and append to tests/faults/RESULTS.md
+	cargo build --locked --package millrace-faults --features mutants --profile $(PROFILE)
+	$${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/faults --seeds $${SEEDS:-5} \
+		$${ONLY:+--only $$ONLY} --table tests/faults/RESULTS.md
 
 # A release build, since that is what runs in production. About half an hour on two cores; RUNS=1 and IDS=first_playable
 # take less. Leave the machine alone meanwhile.

@@ -26,6 +26,7 @@ use crate::{
     answer::{Ack, Acks, Answer},
     job::millis,
     link::{Link, PATIENCE},
+    mutant::{self, Mutant},
     slots::Slots,
     ticket::Tickets,
 };
@@ -132,6 +133,7 @@ impl Lane {
                         parts.push(left.to_vec());
                     }
                 }
+                Err(_) if mutant::on(Mutant::AnswersDropped) => {}
                 Err(_) => {
                     parts.push(part);
                     self.link.rest(&self.stop).await;
@@ -199,7 +201,9 @@ async fn send(link: &mut Link, part: &[Ack]) -> Result<Taken, sqlx::Error> {
                 backs.tokens.push(ack.run.ticket.token);
                 backs.states.push(state.as_str());
                 backs.delays.push(delay.map(millis));
-                backs.refunds.push(*refund);
+                backs
+                    .refunds
+                    .push(*refund && !mutant::on(Mutant::ReleaseCharged));
                 backs.errors.push(error.as_ref());
             }
         }

@@ -21,6 +21,7 @@ use crate::{
     fetch::{BATCH, Fetch, GatedRow, Row},
     link::{Link, PATIENCE},
     log::LogBook,
+    mutant::{self, Mutant},
     progress::ProgressBoard,
     slots::Slots,
     ticket::{Ticket, Tickets},
@@ -65,6 +66,9 @@ impl Claimer {
                 // Whatever was notified may have been missed: look everywhere.
                 self.slots.wake_all();
                 poll_at = Instant::now() + self.poll;
+                if mutant::on(Mutant::NeverPolls) {
+                    poll_at += Duration::from_secs(3600);
+                }
             }
             if self.slots.take_clock() || due_at.is_some_and(|due| Instant::now() >= due) {
                 match self.promote().await {

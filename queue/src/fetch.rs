@@ -7,7 +7,11 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{Backoff, job::millis};
+use crate::{
+    Backoff,
+    job::millis,
+    mutant::{self, Mutant},
+};
 
 /// Jobs per statement.
 pub(crate) const BATCH: usize = 500;
@@ -69,7 +73,13 @@ impl Fetch<'_> {
     /// the batch, where `update ... from (select ... limit $n)` flips to a hash join and a full scan (16.6 k against
     /// 64 k/s). The ready index gives the order; jobs of kinds that nobody here runs are stepped over.
     pub(crate) async fn plain(&self, conn: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
-        sqlx::query_as(include_str!("claim.sql"))
+        let statement = mutant::sql(
+            Mutant::ClaimUnlocked,
+            include_str!("claim.sql"),
+            "for update skip locked",
+            "",
+        );
+        sqlx::query_as(statement)
             .bind(self.queues())
             .bind(self.limits())
             .bind(self.kinds)

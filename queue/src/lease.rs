@@ -20,6 +20,7 @@ use crate::{
     CancelReason,
     job::millis,
     link::Link,
+    mutant::{self, Mutant},
     slots::Slots,
     ticket::{Ticket, Tickets},
 };
@@ -111,7 +112,11 @@ impl Keeper {
         let answer = timeout(limit, async {
             let conn = self.link.conn().await?;
             announce(conn, &self.worker, running, self.draining.is_cancelled()).await?;
-            if tickets.is_empty() {
+            let drains = self.draining.is_cancelled();
+            if tickets.is_empty()
+                || mutant::on(Mutant::NeverRenews)
+                || (drains && mutant::on(Mutant::DrainUnrenewed))
+            {
                 return Ok(Vec::new());
             }
             renew(conn, &tickets, self.lease).await
@@ -152,12 +157,12 @@ impl Keeper {
             match rows.get(&ticket.id.0) {
                 Some((_, Some(token), cancel, grace)) if *token == ticket.token => {
                     let grace = grace.map(|ms| Duration::from_millis(ms.unsigned_abs()));
-                    if *cancel && ticket.request_cancel(grace) {
+                    if *cancel && !mutant::on(Mutant::CancelIgnored) && ticket.request_cancel(grace) {
                         told.push(ticket);
                     }
                 }
                 // Answered runs are gone because they were accepted.
-                _ if ticket.is_answered() => {}
+                _ if ticket.is_answered() || mutant::on(Mutant::NeverLetsGo) => {}
                 _ => {
                     if ticket.why().is_none() {
                         tracing::warn!(job.id = %ticket.id, "the lease is lost; stopping the run");
@@ -202,7 +207,7 @@ async fn let_go_until(tickets: &Tickets, tick: Duration, stop: &CancellationToke
         let now = Instant::now();
         let mut next = now + tick;
         for ticket in tickets.all() {
-            if !ticket.is_watched() {
+            if !ticket.is_watched() || mutant::on(Mutant::NeverLetsGo) {
                 continue;
             }
             if now >= ticket.deadline() {
@@ -228,14 +233,17 @@ async fn renew(
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let ids: Vec<Uuid> = tickets.iter().map(|t| t.id.0).collect();
     let tokens: Vec<Uuid> = tickets.iter().map(|t| t.token).collect();
-    sqlx::query_scalar(
+    sqlx::query_scalar(mutant::sql(
+        Mutant::RenewUnfenced,
         "update queue.job set lease_until = clock_timestamp() + $3 * interval '1 millisecond'
           where id = any(array(
                 select j.id from queue.job j
                  where j.id = any($1) and j.token = any($2) and j.state = 'running'
                  order by j.id for update skip locked))
         returning id",
-    )
+        "j.token = any($2)",
+        "$2::uuid[] is not null",
+    ))
     .bind(ids)
     .bind(tokens)
     .bind(millis(lease))

@@ -60,6 +60,12 @@ mod log;
 mod maintain;
 /// The schema.
 mod migrate;
+/// Mistakes on purpose, for the fault harness.
+#[cfg(not(feature = "mutants"))]
+mod mutant;
+/// Mistakes on purpose, for the fault harness.
+#[cfg(feature = "mutants")]
+pub mod mutant;
 /// How a run ends.
 mod outcome;
 /// Progress of running jobs.

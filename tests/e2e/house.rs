@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use toml::Table;
 
 /// The crates from the leaves up, each with those of ours that it may see.
-const MAY_SEE: [(&str, &[&str]); 10] = [
+const MAY_SEE: [(&str, &[&str]); 11] = [
     ("config", &[]),
     ("bus", &[]),
     ("queue", &["bus"]),
@@ -28,6 +28,7 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
         ],
     ),
     ("tests/bench", &["queue", "bus"]),
+    ("tests/faults", &["queue", "bus"]),
 ];
 
 #[test]

@@ -1,0 +1,186 @@
+//! The mutants: mistakes of the engine that the checker has to find, each with the row of the matrix that shows it.
+
+use anyhow::{Result, ensure};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+/// A mistake.
+#[derive(Debug, Clone, Copy)]
+pub struct Mistake {
+    pub name: &'static str,
+    /// The row that must find it.
+    pub row: &'static str,
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum How {
+    /// In the engine's own code, behind its feature `mutants`.
+    Engine,
+    /// A part of a function of the database, and what it is replaced with.
+    Sql {
+        function: &'static str,
+        part: &'static str,
+        wrong: &'static str,
+    },
+}
+
+const fn engine(name: &'static str, row: &'static str) -> Mistake {
+    Mistake {
+        name,
+        row,
+        how: How::Engine,
+    }
+}
+
+const fn sql(
+    name: &'static str,
+    row: &'static str,
+    function: &'static str,
+    part: &'static str,
+    wrong: &'static str,
+) -> Mistake {
+    Mistake {
+        name,
+        row,
+        how: How::Sql {
+            function,
+            part,
+            wrong,
+        },
+    }
+}
+
+/// All of them.
+pub const MISTAKES: &[Mistake] = &[
+    engine("renew_unfenced", "black_hole"),
+    engine("never_renews", "slow"),
+    engine("drain_unrenewed", "drain"),
+    engine("never_lets_go", "black_hole"),
+    engine("answers_dropped", "errors"),
+    engine("claim_unlocked", "calm"),
+    engine("never_polls", "deaf"),
+    engine("cancel_ignored", "cancel"),
+    engine("release_charged", "drain"),
+    sql(
+        "ack_unfenced",
+        "black_hole",
+        "end_jobs",
+        "and j.token is not distinct from i.token",
+        "",
+    ),
+    sql(
+        "rescue_ignores_attempts",
+        "poison",
+        "rescue",
+        "when r.attempt >= r.max_attempts then 'discarded'",
+        "",
+    ),
+    sql(
+        "crashes_uncounted",
+        "poison",
+        "rescue",
+        "set crash_count = j.crash_count + 1,",
+        "set crash_count = j.crash_count,",
+    ),
+    sql(
+        "never_rescues",
+        "kill",
+        "rescue",
+        "j.lease_until < clock_timestamp()",
+        "false",
+    ),
+    sql(
+        "rescues_the_living",
+        "slow",
+        "rescue",
+        "j.lease_until < clock_timestamp()",
+        "j.lease_until < clock_timestamp() + interval '1 minute'",
+    ),
+    sql(
+        "keys_taken_over",
+        "duplicates",
+        "take_keys",
+        "where u.expires_at <= clock_timestamp()",
+        "where true",
+    ),
+    sql(
+        "keys_kept",
+        "calm",
+        "end_jobs",
+        "delete from queue.unique_key where job_id = any(v_ids) and expires_at is null;",
+        "null;",
+    ),
+    sql(
+        "fan_in_twice",
+        "calm",
+        "end_jobs",
+        "set pending = j.pending - c.n",
+        "set pending = j.pending - 2 * c.n",
+    ),
+    sql(
+        "on_failure_lost",
+        "calm",
+        "end_jobs",
+        "if v_specs is not null then",
+        "if false then",
+    ),
+    sql(
+        "orphans_left",
+        "calm",
+        "end_jobs",
+        "as c(id, ok, cause) where not ok;",
+        "as c(id, ok, cause) where false;",
+    ),
+    sql(
+        "history_lost",
+        "calm",
+        "end_jobs",
+        "from gone\n",
+        "from gone where end_state <> 'discarded'\n",
+    ),
+    sql(
+        "promotion_lost",
+        "calm",
+        "promote",
+        "run_at <= clock_timestamp()",
+        "false",
+    ),
+];
+
+impl Mistake {
+    /// What the workers have to be told, if it is theirs.
+    pub fn for_workers(&self) -> Option<&'static str> {
+        matches!(self.how, How::Engine).then_some(self.name)
+    }
+
+    /// Puts it into the functions of a database, if it is theirs.
+    ///
+    /// # Errors
+    /// That the function is not what it was when the mistake was made up.
+    pub async fn plant(&self, conn: &mut PgConnection) -> Result<()> {
+        let How::Sql {
+            function,
+            part,
+            wrong,
+        } = self.how
+        else {
+            return Ok(());
+        };
+        let text: String = sqlx::query_scalar(
+            "select pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+              where n.nspname = 'queue' and p.proname = $1",
+        )
+        .bind(function)
+        .fetch_one(&mut *conn)
+        .await?;
+        ensure!(
+            text.contains(part),
+            "{}: queue.{function} has changed and has no {part:?} any more",
+            self.name
+        );
+        sqlx::raw_sql(AssertSqlSafe(text.replace(part, wrong)))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}
