@@ -162,8 +162,6 @@ impl Bench {
     fn answer(&self, run: &Run, outcome: Outcome) -> Outcome {
         let how = match &outcome {
             Ok(Done::Snooze(_)) => Answer::Snooze,
-            // Its fact was written before the commit.
-            Ok(Done::Committed) => return outcome,
             Ok(_) => Answer::Done,
             Err(_) if run.cancel_reason().is_some() => Answer::Stopped,
             Err(_) => Answer::Failed,
@@ -182,6 +180,8 @@ async fn effect(job: Effect, run: &Run, bench: &Bench) -> Outcome {
     if !bench.work(run, job.ms).await {
         return stopped();
     }
+    // The work is done; the engine ends the job first and calls the effect after that.
+    bench.ended(run, Answer::Done);
     run.complete(
         &bench.pool,
         async |tx: &mut PgConnection| -> Result<Wake, sqlx::Error> {
@@ -191,7 +191,6 @@ async fn effect(job: Effect, run: &Run, bench: &Bench) -> Outcome {
                 .bind(run.token())
                 .execute(tx)
                 .await?;
-            bench.ended(run, Answer::Done);
             Ok(Wake::none())
         },
     )

@@ -1,6 +1,6 @@
 //! The whole fault matrix and all mutants, resumable by seed: `make faults`.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -13,6 +13,9 @@ use millrace_faults::{
     row::{ROWS, Row, row},
     trial::{Report, Trial},
 };
+
+/// Violations of one invariant that are shown of a trial.
+const SHOWN: usize = 6;
 
 /// Runs trials and appends what came of them.
 #[derive(Debug, Parser)]
@@ -185,8 +188,16 @@ fn summary(report: &Report) -> String {
         report.seconds,
         report.violations.len()
     );
-    for violation in report.violations.iter().take(20) {
-        text.push_str(&format!("\n  {violation}"));
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    for violation in &report.violations {
+        let shown = shown.entry(&violation.invariant).or_default();
+        *shown += 1;
+        if *shown <= SHOWN {
+            text.push_str(&format!("\n  {violation}"));
+        }
+    }
+    for (invariant, n) in shown.into_iter().filter(|(_, n)| *n > SHOWN) {
+        text.push_str(&format!("\n  {invariant}: {} more", n - SHOWN));
     }
     if let Some(kept) = &report.kept {
         text.push_str(&format!("\n  audits and logs: {}", kept.display()));
