@@ -5,6 +5,10 @@
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "mutants"),
+    expect(unreachable_pub, reason = "public with the feature alone")
+)]
 pub enum Mutant {
     /// Renews whoever's lease: the token is not compared.
     RenewUnfenced,

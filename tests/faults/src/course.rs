@@ -31,6 +31,8 @@ const HEALED_WITHIN: Duration = Duration::from_secs(150);
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 /// Sessions of a worker: eight loops, a listener, a notifier, and a pool of four.
 pub(crate) const SESSIONS: i64 = 16;
+/// The same with a mistake in the engine, which may keep jobs going for ever.
+const SHOWN_WITHIN: Duration = Duration::from_secs(20);
 /// How long the disk stays full.
 const FULL_FOR: Duration = Duration::from_secs(4);
 
@@ -315,7 +317,11 @@ impl Course<'_> {
             post.proxy.heal();
         }
         self.enqueuer_wire.heal();
-        let deadline = Instant::now() + HEALED_WITHIN;
+        let patience = match self.trial.mistake {
+            Some(_) => SHOWN_WITHIN,
+            None => HEALED_WITHIN,
+        };
+        let deadline = Instant::now() + patience;
         let mut complaints = Vec::new();
         let (mut last, mut moved) = ((-1, -1), Instant::now());
         loop {

@@ -23,6 +23,8 @@ pub enum Mix {
     Mixed,
     /// Jobs of several seconds, some longer than a lease.
     Slow,
+    /// Jobs that outlast two leases, so that a run that does not stop is seen beside the next.
+    Long,
     /// Jobs that only an operator ends.
     Endless,
     /// Effects, and a few jobs that take their worker down.
@@ -83,12 +85,16 @@ impl Load {
         let die = self.random.random_range(0..100);
         match (self.mix, die) {
             (Mix::Effects, _) | (Mix::Hungry, 3..) | (Mix::Hogs, 3..) => {
-                batch.push(self.effect(20))
+                batch.push(self.effect(20));
             }
             (Mix::Mixed, _) => self.add_mixed(die, batch),
             (Mix::Slow, 0..30) => batch.push(self.effect(20)),
             (Mix::Slow, _) => {
                 let ms = self.random.random_range(500..6_000);
+                batch.push(wish(&Slow { ms }, None, Expected::Completed));
+            }
+            (Mix::Long, _) => {
+                let ms = self.random.random_range(7_000..9_000);
                 batch.push(wish(&Slow { ms }, None, Expected::Completed));
             }
             (Mix::Endless, _) => {

@@ -52,10 +52,10 @@ const fn sql(
 
 /// All of them.
 pub const MISTAKES: &[Mistake] = &[
-    engine("renew_unfenced", "black_hole"),
+    engine("renew_unfenced", "freeze"),
     engine("never_renews", "slow"),
     engine("drain_unrenewed", "drain"),
-    engine("never_lets_go", "black_hole"),
+    engine("never_lets_go", "cut_off"),
     engine("answers_dropped", "errors"),
     engine("claim_unlocked", "calm"),
     engine("never_polls", "deaf"),
@@ -148,6 +148,16 @@ pub const MISTAKES: &[Mistake] = &[
 ];
 
 impl Mistake {
+    /// How much of its row shows it, in percent.
+    pub fn percent(&self) -> u64 {
+        // 64 clients need few keys to meet.
+        match self.row {
+            "duplicates" => 4,
+            "cut_off" => 100,
+            _ => 40,
+        }
+    }
+
     /// What the workers have to be told, if it is theirs.
     pub fn for_workers(&self) -> Option<&'static str> {
         matches!(self.how, How::Engine).then_some(self.name)

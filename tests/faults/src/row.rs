@@ -165,6 +165,15 @@ pub const ROWS: &[Row] = &[
         ..CALM
     },
     Row {
+        name: "cut_off",
+        mix: Mix::Long,
+        jobs: 6,
+        faults: &[Fault::Silence],
+        times: 2,
+        every: (100, 300),
+        ..CALM
+    },
+    Row {
         name: "poison",
         mix: Mix::Poison,
         jobs: 100,
@@ -192,6 +201,9 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "deaf",
+        // Nothing is ever due or retried here: no clock wakes a claimer that hears nothing.
+        mix: Mix::Effects,
+        pause: 120,
         deaf: true,
         ..CALM
     },

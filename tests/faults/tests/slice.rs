@@ -119,7 +119,7 @@ async fn every_mutant_is_caught() -> Result<()> {
 async fn catch(cluster: &Cluster, mistake: &Mistake) -> Result<Option<&'static str>> {
     let row = row(mistake.row).context("a mutant without a row")?;
     for seed in 1..=4 {
-        let report = try_it(cluster, row, seed, 40, Some(mistake)).await?;
+        let report = try_it(cluster, row, seed, mistake.percent(), Some(mistake)).await?;
         if !report.violations.is_empty() {
             return Ok(None);
         }

@@ -167,8 +167,7 @@ async fn try_it(
         row,
         seed,
         mistake,
-        // A mutant is found in a part of the row; with all of it, the wait for stuck jobs would be all that grows.
-        percent: mistake.map_or(options.percent, |_| options.percent.min(50)),
+        percent: mistake.map_or(options.percent, Mistake::percent),
         slack: Duration::ZERO,
     };
     trial
