@@ -87,6 +87,11 @@ impl Course<'_> {
             }
             sleep(Duration::from_millis(15)).await;
         }
+        // Each lasts as long as it was meant to.
+        while !self.undo.is_empty() {
+            self.tend().await?;
+            sleep(Duration::from_millis(15)).await;
+        }
         Ok(())
     }
 
@@ -307,12 +312,9 @@ impl Course<'_> {
         anyhow::bail!("nothing was claimed; see the logs of the workers")
     }
 
-    /// Ends all faults and waits until every job has ended, or is seen to be stuck. Returns what nobody should have to
+    /// Mends the wires and waits until every job has ended, or is seen to be stuck. Returns what nobody should have to
     /// complain of.
     pub(crate) async fn heal(&mut self) -> Result<Vec<String>> {
-        for (_, undo) in std::mem::take(&mut self.undo) {
-            self.undo_one(undo).await?;
-        }
         for post in &self.fleet.posts {
             post.proxy.heal();
         }

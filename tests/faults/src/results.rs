@@ -15,6 +15,7 @@ use crate::trial::Report;
 pub struct Results {
     path: PathBuf,
     seen: HashSet<(String, u64)>,
+    reports: Vec<Report>,
 }
 
 impl Results {
@@ -24,16 +25,19 @@ impl Results {
     /// That the file is not one of ours.
     pub fn open(path: &Path) -> Result<Self> {
         let mut seen = HashSet::new();
+        let mut reports = Vec::new();
         if path.exists() {
             for line in std::fs::read_to_string(path)?.lines() {
                 let report: Report =
                     serde_json::from_str(line).with_context(|| path.display().to_string())?;
-                seen.insert((report.row, report.seed));
+                seen.insert((report.row.clone(), report.seed));
+                reports.push(report);
             }
         }
         Ok(Self {
             path: path.to_owned(),
             seen,
+            reports,
         })
     }
 
@@ -54,7 +58,13 @@ impl Results {
         line.push('\n');
         append(&self.path)?.write_all(line.as_bytes())?;
         self.seen.insert((report.row.clone(), report.seed));
+        self.reports.push(report.clone());
         Ok(())
+    }
+
+    /// All finished trials, those of earlier runs included.
+    pub fn all(&self) -> &[Report] {
+        &self.reports
     }
 }
 

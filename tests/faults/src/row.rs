@@ -167,7 +167,8 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "cut_off",
         mix: Mix::Long,
-        jobs: 6,
+        // Half as many as there are places, so that what is rescued starts at once.
+        jobs: 3,
         faults: &[Fault::Silence],
         times: 2,
         every: (100, 300),

@@ -41,6 +41,9 @@ struct Options {
     /// The table to append to.
     #[arg(long)]
     table: Option<PathBuf>,
+    /// Put all finished trials of the file into the table, not only those of this run.
+    #[arg(long)]
+    all: bool,
 }
 
 #[tokio::main]
@@ -114,7 +117,8 @@ async fn rows(options: &Options, programs: &Programs) -> Result<bool> {
     }
     if let (Some(table), None) = (&options.table, options.seed) {
         let date = chrono::Utc::now().format("%Y-%m-%d").to_string();
-        append_table(table, &date, &reports)?;
+        let of_all = results.all();
+        append_table(table, &date, if options.all { of_all } else { &reports })?;
     }
     Ok(failed)
 }
