@@ -70,6 +70,7 @@ bench-queue: deps ## Measure the job engine beside plain SQL and its peers, as J
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --package millrace-faults --features mutants --all-targets -- -D warnings
 	cd frontend && npm run lint && npm run typecheck
 
 .PHONY: fmt

@@ -159,6 +159,7 @@ mod tests {
             runs: 12,
             violations: Vec::new(),
             recoveries_ms: vec![3_400],
+            worst_charge: 1,
             seconds: 9,
             kept: None,
         };

@@ -55,6 +55,9 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// From a kill to the next claim of a job it had interrupted, in milliseconds, sorted.
     pub recoveries_ms: Vec<u64>,
+    /// The most crashes that were charged to a job that was done in the end: the price of bad neighbours.
+    #[serde(default)]
+    pub worst_charge: i32,
     pub seconds: u64,
     /// Where audits and logs are, when something was found.
     pub kept: Option<PathBuf>,
@@ -134,6 +137,8 @@ impl Trial<'_> {
         }
         let keep = !violations.is_empty() && self.mistake.is_none();
         self.cluster.drop_database(&name).await?;
+        let finished = evidence.finished.iter();
+        let done = finished.filter(|row| row.state == "completed");
         Ok(Report {
             row: self.row.name.to_owned(),
             seed: self.seed,
@@ -146,6 +151,7 @@ impl Trial<'_> {
                 .count(),
             violations,
             recoveries_ms,
+            worst_charge: done.map(|row| row.crash_count).max().unwrap_or(0),
             seconds: started.elapsed().as_secs(),
             kept: keep.then(|| folder.keep()),
         })

@@ -182,12 +182,13 @@ async fn try_it(
 
 fn summary(report: &Report) -> String {
     let mut text = format!(
-        "{} seed {}: {} jobs, {} runs, {:?}, {} s: {} violations",
+        "{} seed {}: {} jobs, {} runs, {:?}, at most {} crashes a job, {} s: {} violations",
         report.row,
         report.seed,
         report.jobs,
         report.runs,
         report.faults,
+        report.worst_charge,
         report.seconds,
         report.violations.len()
     );

@@ -15,8 +15,11 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
         }
     }
     for row in &case.evidence.finished {
-        if row.state == "quarantined" && row.crash_count < row.max_crashes {
-            let what = format!("quarantined after {} crashes", row.crash_count);
+        if row.state == "quarantined" && row.crash_count != row.max_crashes {
+            let what = format!(
+                "quarantined after {} crashes of {}",
+                row.crash_count, row.max_crashes
+            );
             found.add("I4", row.job, what);
         }
     }
