@@ -30,5 +30,7 @@ pub mod record;
 pub mod results;
 /// The rows of the matrix.
 pub mod row;
+/// A machine without time.
+pub mod stall;
 /// One seed of one row.
 pub mod trial;

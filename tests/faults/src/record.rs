@@ -45,7 +45,7 @@ pub enum Fact {
     },
     /// The driver asked a running job to be cancelled.
     CancelAsked { job: Uuid },
-    /// The driver itself was late by this much: the machine had no time for anybody.
+    /// The process was late by this much: the machine had no time for it, and if it is the driver, for nobody.
     Stalled { ms: i64 },
 }
 
@@ -89,6 +89,9 @@ pub struct Intent {
     pub on_failure: bool,
     pub expected: Expected,
 }
+
+/// Under this name the driver watches the machine.
+pub const WATCH: &str = "watch";
 
 /// A fact, when and by whom.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

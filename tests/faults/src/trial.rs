@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use millrace_bus::Notifier;
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
-use tokio::time::{Instant, interval};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
@@ -24,8 +25,9 @@ use crate::{
     mistake::Mistake,
     process::{Process, Programs},
     proxy::Proxy,
-    record::{Audit, Fact},
+    record::{Audit, Fact, WATCH},
     row::Row,
+    stall::{watch_clock, watch_database},
 };
 
 /// The lease in trials; the heartbeat is half a second.
@@ -78,10 +80,11 @@ impl Trial<'_> {
         let stop = CancellationToken::new();
         let _stopper = stop.clone().drop_guard();
         let audit = Audit::open(folder.path(), "driver")?;
-        let _watch = AbortOnDropHandle::new(tokio::spawn(note_stalls(Audit::open(
-            folder.path(),
-            "watch",
-        )?)));
+        let watch = Arc::new(Audit::open(folder.path(), WATCH)?);
+        let _watches = [
+            AbortOnDropHandle::new(tokio::spawn(watch_clock(watch.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(watch_database(watch, database.clone()))),
+        ];
         let held = match self.row.held_snapshot {
             true => Some(hold_snapshot(&database).await?),
             false => None,
@@ -218,22 +221,6 @@ impl Trial<'_> {
     pub(crate) fn times(&self) -> usize {
         let percent = usize::try_from(self.percent).unwrap_or(100);
         (self.row.times * percent).div_ceil(100)
-    }
-}
-
-/// Notes when this process itself was late by a second: then nobody on this machine can be blamed for being late.
-async fn note_stalls(audit: Audit) {
-    const EVERY: Duration = Duration::from_millis(100);
-    let mut ticks = interval(EVERY);
-    let mut last = Instant::now();
-    loop {
-        ticks.tick().await;
-        let late = last.elapsed().saturating_sub(EVERY);
-        if late > Duration::from_secs(1) {
-            let ms = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
-            audit.write(Fact::Stalled { ms });
-        }
-        last = Instant::now();
     }
 }
 

@@ -80,6 +80,10 @@ end $$;
 create trigger note_ending after insert or update or delete on queue.history
     for each row execute function faults.note_ending();
 
+-- For the driver, to see how long a commit takes.
+create table faults.pulse (at timestamptz not null);
+insert into faults.pulse values (now());
+
 -- Errors that a busy server makes: with this chance (of 1), a change by a worker fails with the given code.
 create table faults.chance (code text not null, chance double precision not null);
 create function faults.fail_sometimes() returns trigger language plpgsql as $$

@@ -8,6 +8,7 @@ use millrace_bus::Notifier;
 use millrace_faults::{
     kinds::{Bench, registry},
     record::{Audit, Fact},
+    stall::watch_clock,
 };
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
@@ -68,6 +69,7 @@ async fn main() -> Result<ExitCode> {
         }
     });
     let audit = Arc::new(Audit::open(&options.audit, &options.name)?);
+    tokio::spawn(watch_clock(audit.clone()));
     let Some(engine) = start(&options, audit.clone(), &shutdown).await else {
         return Ok(ExitCode::SUCCESS);
     };

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     evidence::{Change, Evidence},
-    record::{Fact, Intent},
+    record::{Fact, Intent, WATCH},
 };
 
 pub use recovery::recoveries;
@@ -120,7 +120,7 @@ impl<'a> Case<'a> {
                     until: *until,
                 }),
                 Fact::Stalled { ms } => harms.push(Harm {
-                    to: None,
+                    to: Some(record.who.as_str()).filter(|who| ![WATCH, "driver"].contains(who)),
                     what: "stall",
                     from: record.at - ms * 1000,
                     until: record.at,
