@@ -40,7 +40,7 @@ export default defineConfig({
           groups: [
             // What every page needs, in few files: dozens of tiny chunks cost more in requests than they save.
             { name: 'vue', test: /node_modules\/(@vue|vue|vue-router|vue-i18n|@intlify|pinia|axios)\//, priority: 3 },
-            { name: 'frame', test: /src\/(App|api|i18n\/(index|format)|router|features\/(shell\/(NavBar|EmptyState|ErrorState)|auth\/session|realtime|videos\/liveFeed))|element-plus\/es\/components\/input\//, priority: 2 },
+            { name: 'frame', test: /src\/(App|api|i18n\/(index|format)|router|features\/(shell\/(NavBar|EmptyState|ErrorState)|auth\/(session|roles)|realtime|videos\/liveFeed))|element-plus\/es\/components\/input\//, priority: 2 },
           ],
         },
       },

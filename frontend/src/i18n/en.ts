@@ -18,6 +18,7 @@ export default {
     home: 'Home',
     dashboard: 'Dashboard',
     videos: 'My videos',
+    jobs: 'Jobs',
     upload: 'Upload',
     logIn: 'Log in',
     register: 'Sign up',
@@ -315,6 +316,8 @@ export default {
     file_unreadable: 'The file can no longer be read. Was it moved, changed or unplugged? Choose it again.',
     payload_too_large: 'This is too large.',
     unsupported_media_type: 'This format is not supported.',
+    wrong_state: 'Its state does not allow this (any more). Please look again.',
+    search_too_broad: 'Too many jobs would have to be looked over. Add a state, or a narrower filter.',
   },
   videoErrors: {
     cancelled: 'Processing was cancelled.',

@@ -1,5 +1,6 @@
-// Languages: one file each, loaded when chosen. The keys of the English file type every `t(...)`.
+// Languages: one file each, loaded when chosen. The keys of the English files type every `t(...)`.
 import { createI18n } from 'vue-i18n'
+import type admin from '@/features/admin/texts.en'
 import type en from './en'
 
 export type Language = 'en' | 'zh-TW'
@@ -12,7 +13,8 @@ declare module 'vue-i18n' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the library wants an interface to extend
   export interface DefineLocaleMessage extends Messages {}
 }
-type Messages = typeof en
+type Messages = typeof en & typeof admin
+type Load = () => Promise<{ default: Partial<Messages> }>
 
 export const i18n = createI18n({
   legacy: false,
@@ -24,18 +26,33 @@ export const i18n = createI18n({
   fallbackWarn: false,
 })
 
-const loaders: Record<Language, () => Promise<{ default: Messages }>> = {
-  en: () => import('./en'),
-  'zh-TW': () => import('./zh-TW'),
+const files: Record<Language, Load[]> = {
+  en: [() => import('./en')],
+  'zh-TW': [() => import('./zh-TW')],
+}
+const brought = new Map<Load, Promise<void>>()
+
+function bring(code: Language, load: Load): Promise<void> {
+  const before = brought.get(load)
+  if (before) return before
+  const bringing = load().then((file) => i18n.global.mergeLocaleMessage(code, file.default))
+  brought.set(load, bringing)
+  bringing.catch(() => brought.delete(load)) // The next one tries again.
+  return bringing
 }
 
 /** Loads a language if needed and switches to it. */
 export async function setLanguage(code: Language): Promise<void> {
-  if (!i18n.global.availableLocales.includes(code)) {
-    i18n.global.setLocaleMessage(code, (await loaders[code]()).default)
-  }
+  await Promise.all(files[code].map((load) => bring(code, load)))
   i18n.global.locale.value = code
   document.documentElement.lang = code
+}
+
+/** Texts of pages that few people see: they come with the first of these pages, and with each change of language after. */
+export async function addTexts(texts: Record<Language, Load>): Promise<void> {
+  const known = LANGUAGES.filter(({ code }) => files[code].some((load) => brought.has(load)))
+  for (const { code } of LANGUAGES) if (!files[code].includes(texts[code])) files[code].push(texts[code])
+  await Promise.all(known.map(({ code }) => bring(code, texts[code])))
 }
 
 /** The first language of the browser that we speak; English otherwise. */

@@ -20,6 +20,7 @@ const messages: typeof en = {
     home: '首頁',
     dashboard: '總覽',
     videos: '我的影片',
+    jobs: '工作',
     upload: '上傳',
     logIn: '登入',
     register: '註冊',
@@ -317,6 +318,8 @@ const messages: typeof en = {
     file_unreadable: '無法再讀取這個檔案，可能已移動、變更或中斷連接。請重新選擇。',
     payload_too_large: '內容太大。',
     unsupported_media_type: '不支援這種格式。',
+    wrong_state: '目前的狀態不允許（或已不允許）這麼做，請重新查看。',
+    search_too_broad: '要查看的工作太多，請加上狀態或更精確的條件。',
   },
   videoErrors: {
     cancelled: '已取消處理。',

@@ -1,5 +1,7 @@
 // All routes, in the order of the navigation, and the guards: who may go where.
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import { adminRoutes } from '@/features/admin/routes'
+import { atLeast, type Role } from '@/features/auth/roles'
 import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
@@ -16,6 +18,8 @@ declare module 'vue-router' {
     needsLogin?: boolean
     /** Only for people who are not: others go on to the dashboard. */
     guestOnly?: boolean
+    /** Only for people with this role or one above it: others are told that there is nothing. */
+    role?: Role
   }
 }
 
@@ -25,8 +29,10 @@ const routes: RouteRecordRaw[] = [
   ...dashboardRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
+  ...adminRoutes,
   {
     path: '/:rest(.*)*',
+    name: 'nowhere',
     component: () => import('@/features/shell/NotFoundPage.vue'),
     meta: { title: 'errorPage.notFound' },
   },
@@ -43,6 +49,9 @@ router.beforeEach(async (to) => {
   const session = useSession()
   await session.start()
   if (to.meta.needsLogin && !session.loggedIn) return { path: '/login', query: { redirect: to.fullPath } }
+  if (to.meta.role && !atLeast(session.user, to.meta.role)) {
+    return { name: 'nowhere', params: { rest: to.path.slice(1).split('/') }, query: to.query, hash: to.hash, replace: true }
+  }
   if (to.meta.guestOnly && session.loggedIn) return redirectTarget(to.query.redirect)
   return true
 })

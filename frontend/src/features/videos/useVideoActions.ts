@@ -2,6 +2,7 @@
 import { useI18n } from 'vue-i18n'
 import { Problem } from '@/api/problem'
 import type { Video } from '@/api/types'
+import { ask } from '@/features/shell/ask'
 import { notify } from '@/features/shell/notify'
 import { useProblemText } from '@/features/shell/useProblemText'
 import * as api from './api'
@@ -24,19 +25,11 @@ export function useVideoActions() {
     }
   }
 
-  async function ask(title: string, text: string, yes: string, no: string): Promise<boolean> {
-    const { ElMessageBox } = await import('@/features/shell/messageBox')
-    const options = { type: 'warning', confirmButtonText: yes, cancelButtonText: no, confirmButtonClass: 'el-button--danger' } as const
-    return ElMessageBox.confirm(text, title, options).then(
-      () => true,
-      () => false,
-    )
-  }
-
   /** True when the video is gone. */
   async function remove(video: Video): Promise<boolean> {
     const { title } = video
-    if (!(await ask(t('videos.deleteTitle'), t('videos.deleteText', { title }), t('videos.delete'), t('app.cancel')))) return false
+    const question = { title: t('videos.deleteTitle'), text: t('videos.deleteText', { title }), yes: t('videos.delete'), no: t('app.cancel'), harm: true }
+    if (!(await ask(question))) return false
     const done = await attempt(() => api.deleteVideo(video.id).then(() => true), t('videos.deleted', { title }))
     if (done) noteDeleted(video.id)
     return done === true
@@ -45,7 +38,8 @@ export function useVideoActions() {
   /** The video as it is after the call, or null when it was not made or refused. */
   async function cancel(video: Video): Promise<Video | null> {
     const { title } = video
-    if (!(await ask(t('videos.cancelTitle'), t('videos.cancelText', { title }), t('videos.cancelProcessing'), t('videos.keepGoing')))) return null
+    const question = { title: t('videos.cancelTitle'), text: t('videos.cancelText', { title }), yes: t('videos.cancelProcessing'), no: t('videos.keepGoing'), harm: true }
+    if (!(await ask(question))) return null
     return attempt(() => api.cancelVideo(video.id), t('videos.cancelledDone'))
   }
 

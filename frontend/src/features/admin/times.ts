@@ -1,0 +1,65 @@
+// Times of jobs as the chosen language writes them: from milliseconds to days.
+import { computed } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+type Part = [value: number, unit: 'millisecond' | 'second' | 'minute' | 'hour' | 'day']
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** At most two units, none of them beyond what matters: `1.24 s`, `3 min 5 s`, `2 days 4 h`. */
+export function parts(ms: number): Part[] {
+  const whole = Math.max(0, Math.round(ms))
+  if (whole < SECOND) return [[whole, 'millisecond']]
+  if (whole < 10 * SECOND) return [[Math.floor(whole / 10) / 100, 'second']]
+  if (whole < MINUTE) return [[Math.floor(whole / 100) / 10, 'second']]
+  const [large, small]: [[number, Part[1]], [number, Part[1]]] =
+    whole < HOUR ? [[MINUTE, 'minute'], [SECOND, 'second']] : whole < DAY ? [[HOUR, 'hour'], [MINUTE, 'minute']] : [[DAY, 'day'], [HOUR, 'hour']]
+  const rest = Math.floor((whole % large[0]) / small[0])
+  const first: Part = [Math.floor(whole / large[0]), large[1]]
+  return rest === 0 ? [first] : [first, [rest, small[1]]]
+}
+
+/** How far from now, in one unit and towards zero: -12 seconds, 3 days. */
+export function distance(ms: number): [value: number, unit: Exclude<Part[1], 'millisecond'>] {
+  const size = Math.abs(ms)
+  if (size < MINUTE) return [Math.trunc(ms / SECOND), 'second']
+  if (size < HOUR) return [Math.trunc(ms / MINUTE), 'minute']
+  if (size < DAY) return [Math.trunc(ms / HOUR), 'hour']
+  return [Math.trunc(ms / DAY), 'day']
+}
+
+export function useTimes() {
+  const { locale } = useI18n()
+  const relatively = computed(() => new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto', style: 'short' }))
+  const exactly = computed(
+    () =>
+      new Intl.DateTimeFormat(locale.value, {
+        year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit',
+        fractionalSecondDigits: 3, hourCycle: 'h23', timeZoneName: 'short',
+      }),
+  )
+  const onClock = computed(() => new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' }))
+
+  /** How long something took. */
+  function span(ms: number): string {
+    return parts(ms)
+      .map(([value, unit]) => new Intl.NumberFormat(locale.value, { style: 'unit', unit, unitDisplay: 'narrow' }).format(value))
+      .join(' ')
+  }
+
+  /** How far a moment is from another, which is now. */
+  function relative(iso: string, now: number): string {
+    const [value, unit] = distance(Date.parse(iso) - now)
+    return relatively.value.format(value === 0 ? 0 : value, unit) // Minus zero would be "0 seconds ago".
+  }
+
+  /** The moment to the millisecond, with its zone. */
+  const exact = (iso: string): string => exactly.value.format(new Date(iso))
+
+  /** The time of day to the millisecond. */
+  const timeOfDay = (iso: string): string => onClock.value.format(new Date(iso))
+
+  return { span, relative, exact, timeOfDay }
+}
