@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import enAdmin from '../src/features/admin/texts.en'
+import zhAdmin from '../src/features/admin/texts.zh-TW'
 import en from '../src/i18n/en'
 import zh from '../src/i18n/zh-TW'
 
@@ -29,12 +31,21 @@ const problemCodes = found(api, [
   /Self::new\(\s*StatusCode::\w+,\s*"([a-z_]+)"/g,
 ])
 
+const migrations = join(import.meta.dirname, '..', '..', 'migrations', 'queue')
+const statements = readdirSync(migrations).map((name) => readFileSync(join(migrations, name), 'utf8')).join('\n')
+// That a job runs or has ended is no reason to explain.
+const reasonCodes = found(statements, [/return query\s+select '([a-z_]+)',/g]).filter((code) => code !== 'running' && code !== 'ended')
+
 describe.each([
-  ['en', en],
-  ['zh-TW', zh],
+  ['en', { ...en, ...enAdmin }],
+  ['zh-TW', { ...zh, ...zhAdmin }],
 ])('%s', (_language, texts) => {
   it.each([...new Set(videoCodes)])('says why a video failed: %s', (code) => {
     expect(texts.videoErrors).toHaveProperty(code)
+  })
+
+  it.each(reasonCodes)('says why a job is not running: %s', (code) => {
+    expect(texts.admin.why).toHaveProperty(code)
   })
 
   it.each(problemCodes)('says what is wrong with a request: %s', (code) => {
@@ -44,5 +55,6 @@ describe.each([
 
 it('finds the codes in the sources', () => {
   expect(videoCodes).toEqual(expect.arrayContaining(['not_media', 'source_missing', 'transcoder_failed', 'processing_failed', 'cancelled']))
+  expect(reasonCodes).toEqual(expect.arrayContaining(['dependency', 'run_at', 'queue_paused', 'no_worker', 'in_line']))
   expect(problemCodes).toEqual(expect.arrayContaining(['not_found', 'throttled', 'username_taken', 'upload_incomplete', 'unauthenticated']))
 })

@@ -30,36 +30,48 @@ export function distance(ms: number): [value: number, unit: Exclude<Part[1], 'mi
   return [Math.trunc(ms / DAY), 'day']
 }
 
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' } as const
+const writers = new Map<string, ReturnType<typeof newWriter>>()
+
+function newWriter(locale: string) {
+  const unit = (name: Part[1]) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'narrow' })
+  return {
+    units: { millisecond: unit('millisecond'), second: unit('second'), minute: unit('minute'), hour: unit('hour'), day: unit('day') },
+    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }),
+    exact: new Intl.DateTimeFormat(locale, { ...CLOCK, year: 'numeric', month: 'short', day: 'numeric', timeZoneName: 'short' }),
+    clock: new Intl.DateTimeFormat(locale, CLOCK),
+  }
+}
+
+/** One for all lines of a list: making them takes longer than using them. */
+function writerOf(locale: string): ReturnType<typeof newWriter> {
+  const writer = writers.get(locale) ?? newWriter(locale)
+  writers.set(locale, writer)
+  return writer
+}
+
 export function useTimes() {
   const { locale } = useI18n()
-  const relatively = computed(() => new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto', style: 'short' }))
-  const exactly = computed(
-    () =>
-      new Intl.DateTimeFormat(locale.value, {
-        year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit',
-        fractionalSecondDigits: 3, hourCycle: 'h23', timeZoneName: 'short',
-      }),
-  )
-  const onClock = computed(() => new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' }))
+  const writer = computed(() => writerOf(locale.value))
 
   /** How long something took. */
   function span(ms: number): string {
     return parts(ms)
-      .map(([value, unit]) => new Intl.NumberFormat(locale.value, { style: 'unit', unit, unitDisplay: 'narrow' }).format(value))
+      .map(([value, unit]) => writer.value.units[unit].format(value))
       .join(' ')
   }
 
   /** How far a moment is from another, which is now. */
   function relative(iso: string, now: number): string {
     const [value, unit] = distance(Date.parse(iso) - now)
-    return relatively.value.format(value === 0 ? 0 : value, unit) // Minus zero would be "0 seconds ago".
+    return writer.value.relative.format(value === 0 ? 0 : value, unit) // Minus zero would be "0 seconds ago".
   }
 
   /** The moment to the millisecond, with its zone. */
-  const exact = (iso: string): string => exactly.value.format(new Date(iso))
+  const exact = (iso: string): string => writer.value.exact.format(new Date(iso))
 
   /** The time of day to the millisecond. */
-  const timeOfDay = (iso: string): string => onClock.value.format(new Date(iso))
+  const timeOfDay = (iso: string): string => writer.value.clock.format(new Date(iso))
 
   return { span, relative, exact, timeOfDay }
 }

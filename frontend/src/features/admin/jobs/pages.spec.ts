@@ -23,6 +23,12 @@ describe('a refresh', () => {
     expect(after.cursor).toBe('00000003')
   })
 
+  it('leaves what has not changed as the object it was', () => {
+    const before = shown([7, 6], null)
+    const after = refreshed(before, { items: [job(7, 'running'), job(6)], next_cursor: null }, 9)
+    expect(after.items.map((one, place) => one === before.items[place])).toEqual([false, true])
+  })
+
   it('takes away what matches no longer', () => {
     expect(ids(refreshed(shown([7, 6, 5, 4], 4), page([7, 5], 5), 9))).toEqual([7, 5, 4])
     expect(ids(refreshed(shown([7, 6], null), page([], null), 9))).toEqual([])

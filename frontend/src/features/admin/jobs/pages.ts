@@ -18,14 +18,24 @@ export function append(shown: Shown, page: JobPage): Shown {
  * longer go. Older ones stay as they were. At most `most` are kept, or a list that is left open would grow for ever.
  */
 export function refreshed(shown: Shown, page: JobPage, most: number): Shown {
-  const last = page.items.at(-1)
+  const items = unchanged(shown.items, page.items)
+  const last = items.at(-1)
   // Nothing is older than a page without a next one.
-  if (!last || page.next_cursor === null) return cut({ items: page.items, cursor: null }, most)
+  if (!last || page.next_cursor === null) return cut({ items, cursor: null }, most)
   const first = shown.items[0]
   // More new jobs than a page holds: between it and what was shown, some would be missing.
-  if (!first || last.id > first.id) return cut({ items: page.items, cursor: page.next_cursor }, most)
+  if (!first || last.id > first.id) return cut({ items, cursor: page.next_cursor }, most)
   const older = shown.items.filter(({ id }) => id < last.id)
-  return cut({ items: [...page.items, ...older], cursor: older.length > 0 ? shown.cursor : page.next_cursor }, most)
+  return cut({ items: [...items, ...older], cursor: older.length > 0 ? shown.cursor : page.next_cursor }, most)
+}
+
+/** Jobs that say what they said before stay the objects they were, so that their lines are not drawn anew. */
+function unchanged(before: JobLine[], now: JobLine[]): JobLine[] {
+  const known = new Map(before.map((job) => [job.id, job]))
+  return now.map((job) => {
+    const old = known.get(job.id)
+    return old && JSON.stringify(old) === JSON.stringify(job) ? old : job
+  })
 }
 
 function cut({ items, cursor }: Shown, most: number): Shown {

@@ -9,7 +9,7 @@ export interface Step {
   /** `now`: the job is between this step and the next; `never`: it ended without. */
   state: 'done' | 'now' | 'ahead' | 'never'
   at: string | null
-  /** Milliseconds until the next step, or until now where that is ahead. */
+  /** Milliseconds until the next step; until now where nobody knows when that will be. */
   took: number | null
 }
 
@@ -32,12 +32,13 @@ export function timeline(job: Times, now: number): Step[] {
     const next = reached[place + 1]?.[1] ?? null
     const latest = there && place === reached.length - 1
     const state = !there ? (ended ? 'never' : 'ahead') : latest && !ended ? 'now' : 'done'
-    return { name, state, at, took: took(there, at, latest && !ended ? new Date(now).toISOString() : next) }
+    const until = latest && !ended ? (name === 'created' ? due : new Date(now).toISOString()) : next
+    return { name, state, at, took: there ? took(at, until) : null }
   })
 }
 
-function took(there: boolean, from: string | null, to: string | null): number | null {
-  return there && from !== null && to !== null ? Math.max(0, Date.parse(to) - Date.parse(from)) : null
+function took(from: string | null, to: string | null): number | null {
+  return from !== null && to !== null ? Math.max(0, Date.parse(to) - Date.parse(from)) : null
 }
 
 const before = (a: string, b: string | null): boolean => b !== null && Date.parse(a) <= Date.parse(b)
