@@ -110,6 +110,7 @@ export default {
       notFoundText: 'Finished jobs are kept for some days only. Or the address has a typing error.',
       why: 'Why it is not running',
       goingOn: 'What is going on',
+      asked: 'The request says: {reason}',
       endedBecause: 'Why it ended',
       asLastRun: 'Its last run failed, and there is no further one. What it failed with is below.',
       nowIs: 'The job is now: {state}',

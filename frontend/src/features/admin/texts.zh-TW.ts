@@ -112,6 +112,7 @@ const texts: typeof en = {
       notFoundText: '已結束的工作只保留幾天；也可能是網址輸入有誤。',
       why: '為什麼沒有執行',
       goingOn: '目前的狀況',
+      asked: '要求的內容：{reason}',
       endedBecause: '結束的原因',
       asLastRun: '最後一次執行失敗，而且不會再試。失敗的內容請見下方。',
       nowIs: '工作目前的狀態：{state}',

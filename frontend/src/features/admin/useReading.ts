@@ -40,7 +40,10 @@ export function useReading(area: Readonly<Ref<HTMLElement | null | undefined>>) 
         before?.removeEventListener(event, listener)
         now?.addEventListener(event, listener)
       }
-      if (!now) pointed.value = focused.value = marked.value = false
+      if (!now) {
+        rest()
+        focused.value = marked.value = false
+      }
     },
     { immediate: true },
   )
