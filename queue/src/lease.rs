@@ -157,7 +157,8 @@ impl Keeper {
             match rows.get(&ticket.id.0) {
                 Some((_, Some(token), cancel, grace)) if *token == ticket.token => {
                     let grace = grace.map(|ms| Duration::from_millis(ms.unsigned_abs()));
-                    if *cancel && !mutant::on(Mutant::CancelIgnored) && ticket.request_cancel(grace) {
+                    if *cancel && !mutant::on(Mutant::CancelIgnored) && ticket.request_cancel(grace)
+                    {
                         told.push(ticket);
                     }
                 }

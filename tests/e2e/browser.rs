@@ -3,7 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result};
-use millrace_tests::{Clip, Stack, within};
+use millrace_tests::{Clip, Person, Stack, person::PASSWORD, within};
 use tokio::{process::Command, sync::Mutex};
 
 /// One browser at a time: on a busy machine two of them miss their deadlines.
@@ -17,7 +17,22 @@ async fn people_upload_follow_and_watch_in_a_browser() -> Result<()> {
     // Room for the journeys' files, and none for the one that must not fit.
     let stack = Stack::with().set("uploads.quota", QUOTA).start().await?;
     let _worker = stack.worker("worker").await?;
-    journeys(&stack, &[]).await?;
+    let operator = Person::register(&stack).await?;
+    sqlx::query("update users set role = 'operator' where username = $1")
+        .bind(&operator.name)
+        .execute(&stack.db)
+        .await?;
+    // What the operator looks for.
+    sqlx::query(
+        r#"select queue.enqueue('sweep_expired', '{}', '{"delay_ms": 36000000, "tags": ["journey"]}')"#,
+    )
+    .execute(&stack.db)
+    .await?;
+    let variables = [
+        ("ADMIN_NAME", operator.name.as_str()),
+        ("ADMIN_PASSWORD", PASSWORD),
+    ];
+    journeys_with(&stack, &[], &variables).await?;
     stack.end().await
 }
 

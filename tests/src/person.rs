@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::{Clip, Stack, until};
 
 /// Strong enough for any rule, and the same for everybody.
-const PASSWORD: &str = "seven green llamas hum at dawn";
+/// What all of them log in with.
+pub const PASSWORD: &str = "seven green llamas hum at dawn";
 
 /// A client of the API, signed in or not.
 #[derive(Debug, Clone)]

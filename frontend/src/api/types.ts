@@ -30,88 +30,12 @@ export type PublicConfig = Schemas['PublicConfig']
 export type ProblemBody = Schemas['Problem']
 export type FieldError = Schemas['FieldError']
 
-export interface JobPage {
-  items: JobLine[]
-  next_cursor: string | null
-}
-export interface JobLine {
-  id: string
-  kind: string
-  queue: string
-  state: string
-  priority: number
-  attempt: number
-  max_attempts: number
-  crash_count: number
-  run_at: string
-  created_at: string
-  started_at: string | null
-  finished_at: string | null
-  worker_id: string | null
-  owner: string | null
-  group_id: string | null
-  tags: string[]
-  cancelling: boolean
-  reason: string | null
-}
-export interface JobDetail {
-  id: string
-  kind: string
-  queue: string
-  state: string
-  priority: number
-  attempt: number
-  max_attempts: number
-  crash_count: number
-  max_crashes: number
-  run_no: number
-  run_at: string
-  created_at: string
-  started_at: string | null
-  finished_at: string | null
-  worker_id: string | null
-  owner: string | null
-  group_id: string | null
-  args: unknown
-  result: unknown
-  checkpoint: unknown
-  meta: unknown
-  errors: unknown
-  cancel_requested_at: string | null
-  cancel_reason: string | null
-  code: string | null
-  reason: string | null
-  why: Why[]
-  log: Line[]
-}
-export interface Why {
-  code: string
-  detail: string
-}
-export interface Line {
-  run_no: number
-  at: string
-  line: string
-}
-export interface Acted {
-  id: string
-  outcome: string
-}
-export interface QueueList {
-  items: QueueView[]
-}
-export interface QueueView {
-  name: string
-  backlog: number
-  oldest_due_seconds: number
-  running: number
-  slots: number
-  paused_at: string | null
-  paused_by: string | null
-  note: string | null
-  max_running: number | null
-  fair: boolean
-}
-export interface PauseRequest {
-  note?: string | null
-}
+export type JobPage = Schemas['JobPage']
+export type JobLine = Schemas['JobLine']
+export type JobDetail = Schemas['JobDetail']
+export type Why = Schemas['Why']
+export type Line = Schemas['Line']
+export type Acted = Schemas['Acted']
+export type QueueList = Schemas['QueueList']
+export type QueueView = Schemas['QueueView']
+export type PauseRequest = Schemas['PauseRequest']

@@ -33,7 +33,7 @@ impl Wishes {
                 }
                 "--quick" => wishes.quick = true,
                 "--dir" => {
-                    wishes.folder = Some(words.next().context("--dir wants a folder")?.into())
+                    wishes.folder = Some(words.next().context("--dir wants a folder")?.into());
                 }
                 _ if word.starts_with('-') => anyhow::bail!("unknown option {word}"),
                 _ => wishes.ids.push(word),

@@ -160,6 +160,7 @@ impl Client {
                     there.contains(id).then_some(Placed {
                         id: (*id).into(),
                         new: true,
+                        replaced: false,
                     })
                 };
                 return Ok(ids.iter().map(place).collect());
