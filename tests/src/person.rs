@@ -10,8 +10,7 @@ use uuid::Uuid;
 
 use crate::{Clip, Stack, until};
 
-/// Strong enough for any rule, and the same for everybody.
-/// What all of them log in with.
+/// What everybody logs in with: strong enough for any rule.
 pub const PASSWORD: &str = "seven green llamas hum at dawn";
 
 /// A client of the API, signed in or not.
