@@ -174,7 +174,8 @@ async fn enqueue_together(
 }
 
 /// One job that may run at once, as most may: without the arrays, whose unnesting costs the server as much again as the
-/// insert (95 us a job instead of 188, and a plain INSERT of the same row takes 95).
+/// insert (83 us of server time instead of 188, where a plain INSERT of the same row takes 95; on a busy machine, and before
+/// jobs had gates).
 async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, EnqueueError> {
     let unusable = |reason| EnqueueError::Arguments {
         kind: job.kind,
