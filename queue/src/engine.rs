@@ -12,7 +12,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions, types::Json};
 use tokio::{
     sync::{Notify, mpsc::unbounded_channel},
     task::JoinSet,
-    time::Instant,
+    time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
@@ -36,6 +36,10 @@ use crate::{
     ticket::Tickets,
     wake::{CANCEL, WORK},
 };
+
+/// A database that is away for longer when a worker starts is its operator's business.
+const START_WITHIN: Duration = Duration::from_secs(30);
+const START_AGAIN: Duration = Duration::from_millis(250);
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -113,46 +117,14 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
         registry: Registry<C>,
         context: C,
     ) -> Result<Self, sqlx::Error> {
-        for policy in registry.policies() {
-            sqlx::query(
-                "insert into queue.kind as k (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff,
-                                              max_running, limit_default)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-                 on conflict (kind) do update
-                    set max_running = case when k.max_running is not distinct from k.limit_default
-                                           then excluded.max_running else k.max_running end,
-                        limit_default = excluded.limit_default,
-                        gates_as_of = case when k.limit_default is distinct from excluded.limit_default
-                                           then pg_current_xact_id() else k.gates_as_of end,
-                        queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
-                        max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
-                        timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
-            )
-            .bind(policy.kind)
-            .bind(policy.queue)
-            .bind(policy.aliases)
-            .bind(policy.priority)
-            .bind(policy.max_attempts)
-            .bind(policy.max_crashes)
-            .bind(policy.timeout_ms)
-            .bind(Json(policy.backoff))
-            .bind(policy.max_running)
-            .execute(&options.pool)
-            .await?;
+        let begun = Instant::now();
+        while let Err(error) = register(&options, &registry).await {
+            if !is_passing(&error) || begun.elapsed() > START_WITHIN {
+                return Err(error);
+            }
+            tracing::warn!(%error, "could not register with the database; trying again");
+            sleep(START_AGAIN).await;
         }
-        let mut conn = options.pool.acquire().await?;
-        for schedule in registry.schedules() {
-            schedule.register(&mut conn).await?;
-        }
-        for limit in registry.limits() {
-            limit.register(&mut conn).await?;
-        }
-        // What holds for queues without a policy of their own.
-        sqlx::query("update queue.queue set keep_days = $1 where name = '*' and keep_days is distinct from $1")
-            .bind(options.keep_days)
-            .execute(&mut *conn)
-            .await?;
-        drop(conn);
         let slots: usize = options.queues.iter().map(|q| q.1).sum();
         let queues: HashMap<&str, usize> = options
             .queues
@@ -344,6 +316,67 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             });
         }
         monitor
+    }
+}
+
+/// Tells the database what this process runs, brings its schedules and limits along, and says how long jobs are kept.
+async fn register<C: Clone + Send + Sync + 'static>(
+    options: &EngineOptions,
+    registry: &Registry<C>,
+) -> Result<(), sqlx::Error> {
+    for policy in registry.policies() {
+        sqlx::query(
+            "insert into queue.kind as k (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff,
+                                          max_running, limit_default)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+             on conflict (kind) do update
+                set max_running = case when k.max_running is not distinct from k.limit_default
+                                       then excluded.max_running else k.max_running end,
+                    limit_default = excluded.limit_default,
+                    gates_as_of = case when k.limit_default is distinct from excluded.limit_default
+                                       then pg_current_xact_id() else k.gates_as_of end,
+                    queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
+                    max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
+                    timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
+        )
+        .bind(policy.kind)
+        .bind(policy.queue)
+        .bind(policy.aliases)
+        .bind(policy.priority)
+        .bind(policy.max_attempts)
+        .bind(policy.max_crashes)
+        .bind(policy.timeout_ms)
+        .bind(Json(policy.backoff))
+        .bind(policy.max_running)
+        .execute(&options.pool)
+        .await?;
+    }
+    let mut conn = options.pool.acquire().await?;
+    for schedule in registry.schedules() {
+        schedule.register(&mut conn).await?;
+    }
+    for limit in registry.limits() {
+        limit.register(&mut conn).await?;
+    }
+    // What holds for queues without a policy of their own.
+    sqlx::query(
+        "update queue.queue set keep_days = $1 where name = '*' and keep_days is distinct from $1",
+    )
+    .bind(options.keep_days)
+    .execute(&mut *conn)
+    .await?;
+    drop(conn);
+    Ok(())
+}
+
+/// Whether the database is only away for a moment: starting, stopping, out of connections, or cut off.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| matches!(code.get(..2), Some("08" | "40" | "53" | "57"))),
+        _ => false,
     }
 }
 
