@@ -223,6 +223,7 @@ create function queue.news(in_queue text, in_gate text) returns text language sq
 $$;
 
 -- The functions of the lifecycle, with gates: a job that is inserted gets its own, and one that stops running makes room.
+-- (`end_jobs`, which ends jobs, follows in 0006_history.sql, where it changes for other reasons too.)
 create or replace function queue.insert_specs(in_specs jsonb) returns setof text language plpgsql as $$
 declare
     v_spec jsonb;
@@ -253,116 +254,6 @@ begin
         return next case when coalesce((v_spec ->> 'delay_ms')::bigint, 0) > 0 then '' else queue.news(v_spec ->> 'queue',
             queue.gate_of(v_spec ->> 'kind', v_spec ->> 'queue', (v_spec ->> 'owner')::uuid, v_spec ->> 'limit_key')) end;
     end loop;
-end $$;
-
-create or replace function queue.end_jobs(
-    in_ids uuid[], in_tokens uuid[], in_states queue.state[], in_codes text[], in_reasons text[],
-    in_results jsonb[], in_errors jsonb[]
-) returns table (ended uuid, wake text) language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-#variable_conflict use_column
-declare
-    v_first    boolean := true;
-    v_ids      uuid[];
-    v_states   queue.state[];
-    v_unhappy  boolean;
-    v_unique   boolean;
-    v_room     text[];
-    v_specs    jsonb;
-    v_children uuid[];
-    v_counts   integer[];
-    v_oks      boolean[];
-    v_causes   text[];
-    v_wake     text[] := '{}';
-begin
-    loop
-        with input as (
-            select * from unnest(in_ids, in_tokens, in_states, in_codes, in_reasons, in_results, in_errors)
-                       as i(id, token, end_state, code, reason, end_result, error)
-        ), gone as (
-            delete from queue.job j using input i
-             where j.id = i.id and j.token is not distinct from i.token
-            returning j.*, i.end_state, i.code, i.reason, i.end_result, i.error
-        ), kept as (
-            insert into queue.history (
-                id, kind, queue, state, priority, run_at, args, attempt, max_attempts, crash_count, max_crashes,
-                run_no, token, worker_id, started_at, timeout_ms, backoff, owner, limit_key, group_id, unique_key,
-                on_failure, checkpoint, meta, tags, traceparent, errors, result, cancel_requested_at, cancel_reason,
-                created_at, code, reason)
-            select
-                id, kind, queue, end_state, priority, run_at, args, attempt, max_attempts, crash_count, max_crashes,
-                run_no, token, worker_id, started_at, timeout_ms, backoff, owner, limit_key, group_id, unique_key,
-                on_failure, checkpoint, meta, tags, traceparent, queue.add_error(errors, error),
-                coalesce(end_result, result), cancel_requested_at, cancel_reason, created_at, code,
-                coalesce(reason, case when end_state = 'cancelled' then cancel_reason end)
-              from gone
-            returning id, state, kind, code, reason, unique_key, on_failure
-        )
-        select array_agg(id), array_agg(state), bool_or(state <> 'completed'), bool_or(unique_key is not null),
-               (select array_agg(distinct queue.news(queue, gate)) from gone where gate is not null and token is not null),
-               jsonb_agg(on_failure || jsonb_build_object('args', (on_failure -> 'args') || jsonb_build_object(
-                   '_failure', jsonb_build_object('state', state, 'code', code, 'reason', reason,
-                                                  'job_id', id, 'kind', kind))))
-                   filter (where on_failure is not null and state <> 'completed')
-          into v_ids, v_states, v_unhappy, v_unique, v_room, v_specs
-          from kept;
-        exit when v_ids is null;
-        v_wake := v_wake || coalesce(v_room, '{}');
-        if v_first then
-            return query select unnest(v_ids), null::text;
-            v_first := false;
-        end if;
-
-        if v_unique then
-            delete from queue.unique_key where job_id = any(v_ids) and expires_at is null;
-        end if;
-        if v_unhappy then
-            -- They were perhaps waiting themselves.
-            delete from queue.dependency where child = any(v_ids);
-        end if;
-        if v_specs is not null then
-            v_wake := v_wake || array(select queue.insert_specs(v_specs));
-        end if;
-
-        with edge as (
-            delete from queue.dependency d using unnest(v_ids, v_states) as e(id, state)
-             where d.parent = e.id
-            returning d.child, e.id as parent, e.state, (e.state = 'completed' or d.ignore) as ok
-        ), per_child as (
-            select child, count(*)::integer as n, bool_and(ok) as ok,
-                   min('job ' || parent || ' ended ' || state) filter (where not ok) as cause
-              from edge group by child
-        )
-        select array_agg(child order by child), array_agg(n order by child), array_agg(ok order by child),
-               array_agg(cause order by child)
-          into v_children, v_counts, v_oks, v_causes
-          from per_child;
-        exit when v_children is null;
-        perform 1 from queue.job where id = any(v_children) order by id for update;
-
-        -- Fan-in: one decrement per child and batch.
-        with freed as (
-            update queue.job j
-               set pending = j.pending - c.n,
-                   state = case when j.pending > c.n then 'waiting'::queue.state
-                                when j.run_at > clock_timestamp() then 'scheduled'
-                                else 'available' end
-              from unnest(v_children, v_counts, v_oks) as c(id, n, ok)
-             where j.id = c.id and c.ok and j.state = 'waiting'
-            returning j.queue, j.gate, j.state
-        )
-        select v_wake || array(select distinct case state when 'available' then queue.news(queue, gate) else '' end
-                                 from freed where state <> 'waiting') into v_wake;
-
-        -- The dependants of an unhappy parent are cancelled by the next round of this loop.
-        select array_agg(id), array_agg(null::uuid), array_agg('cancelled'::queue.state),
-               array_agg('parent_failed'::text), array_agg(cause), array_agg(null::jsonb), array_agg(null::jsonb)
-          into in_ids, in_tokens, in_states, in_codes, in_reasons, in_results, in_errors
-          from unnest(v_children, v_oks, v_causes) as c(id, ok, cause) where not ok;
-        exit when in_ids is null;
-    end loop;
-    return query select null::uuid, w from (select distinct unnest(v_wake)) as q(w);
 end $$;
 
 create or replace function queue.put_back(

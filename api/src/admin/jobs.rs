@@ -5,18 +5,15 @@
 )]
 
 use axum::{Json, extract::State, http::StatusCode};
-use chrono::{DateTime, Utc};
 use millrace_domain::accounts::Role;
-use millrace_queue::{
-    CancelState, JobFilter, JobId, JobRow, JobSummary, LogLine, State as JobState, explain, find,
-};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use millrace_queue::{CancelState, JobFilter, JobId, LogLine, State as JobState, explain, find};
+use serde::Deserialize;
 use sqlx::{Acquire as _, PgConnection};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
+use super::view::{Acted, JobDetail, JobPage};
 use crate::{
     app::App,
     auth::{Auditor, Operator},
@@ -58,150 +55,6 @@ struct JobQuery {
     /// How many; 50 unless said.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
-}
-
-/// A page of jobs, the newest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct JobPage {
-    items: Vec<JobLine>,
-    /// For the next page; none on the last.
-    #[schema(required)]
-    next_cursor: Option<Uuid>,
-}
-
-/// A job in a list.
-#[derive(Debug, Serialize, ToSchema)]
-struct JobLine {
-    id: Uuid,
-    kind: String,
-    queue: String,
-    #[schema(value_type = String)]
-    state: JobState,
-    /// Smaller runs first.
-    priority: i16,
-    attempt: i32,
-    max_attempts: i32,
-    /// Runs that ended with their worker.
-    crash_count: i32,
-    run_at: DateTime<Utc>,
-    created_at: DateTime<Utc>,
-    #[schema(required)]
-    started_at: Option<DateTime<Utc>>,
-    #[schema(required)]
-    finished_at: Option<DateTime<Utc>>,
-    #[schema(required)]
-    worker_id: Option<Uuid>,
-    #[schema(required)]
-    owner: Option<Uuid>,
-    #[schema(required)]
-    group_id: Option<Uuid>,
-    tags: Vec<String>,
-    /// Whether somebody asked for its end.
-    cancelling: bool,
-    /// Why it ended unhappily, or what the last run failed with.
-    #[schema(required)]
-    reason: Option<String>,
-}
-
-impl From<JobSummary> for JobLine {
-    fn from(job: JobSummary) -> Self {
-        Self {
-            id: job.id.0,
-            kind: job.kind,
-            queue: job.queue,
-            state: job.state,
-            priority: job.priority,
-            attempt: job.attempt,
-            max_attempts: job.max_attempts,
-            crash_count: job.crash_count,
-            run_at: job.run_at,
-            created_at: job.created_at,
-            started_at: job.started_at,
-            finished_at: job.finished_at,
-            worker_id: job.worker_id,
-            owner: job.owner,
-            group_id: job.group_id,
-            tags: job.tags,
-            cancelling: job.cancel_requested_at.is_some() && !job.state.is_terminal(),
-            reason: job.reason,
-        }
-    }
-}
-
-/// Everything about a job. Auditors see neither arguments nor results.
-#[derive(Debug, Serialize, ToSchema)]
-struct JobDetail {
-    id: Uuid,
-    kind: String,
-    queue: String,
-    #[schema(value_type = String)]
-    state: JobState,
-    priority: i16,
-    attempt: i32,
-    max_attempts: i32,
-    crash_count: i32,
-    max_crashes: i32,
-    /// Counts all runs.
-    run_no: i32,
-    run_at: DateTime<Utc>,
-    created_at: DateTime<Utc>,
-    #[schema(required)]
-    started_at: Option<DateTime<Utc>>,
-    #[schema(required)]
-    finished_at: Option<DateTime<Utc>>,
-    #[schema(required)]
-    worker_id: Option<Uuid>,
-    #[schema(required)]
-    owner: Option<Uuid>,
-    #[schema(required)]
-    group_id: Option<Uuid>,
-    /// `null` for auditors.
-    #[schema(required)]
-    args: Option<Value>,
-    #[schema(required)]
-    result: Option<Value>,
-    #[schema(required)]
-    checkpoint: Option<Value>,
-    meta: Value,
-    /// One object per failed run: run_no, attempt, at, code, error, worker.
-    errors: Value,
-    #[schema(required)]
-    cancel_requested_at: Option<DateTime<Utc>>,
-    #[schema(required)]
-    cancel_reason: Option<String>,
-    #[schema(required)]
-    code: Option<String>,
-    #[schema(required)]
-    reason: Option<String>,
-    /// Why it is not running at this moment.
-    why: Vec<Why>,
-    /// The first 500 lines that its runs have written.
-    log: Vec<Line>,
-}
-
-/// A reason why a job is not running.
-#[derive(Debug, Serialize, ToSchema)]
-struct Why {
-    /// A stable word.
-    code: String,
-    /// The same as a sentence.
-    detail: String,
-}
-
-/// A line that a run has written.
-#[derive(Debug, Serialize, ToSchema)]
-struct Line {
-    run_no: i32,
-    at: DateTime<Utc>,
-    line: String,
-}
-
-/// What became of a request to act on a job.
-#[derive(Debug, Serialize, ToSchema)]
-struct Acted {
-    id: Uuid,
-    /// `done`, or `requested` where its worker has been asked to stop it.
-    outcome: &'static str,
 }
 
 /// Jobs, live and finished.
@@ -306,54 +159,7 @@ async fn get_job(
     let why = explain(&mut *conn, job.id).await?;
     let log = LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?;
     let whole = caller.0.user.role >= Role::Operator;
-    Ok(Json(detail(job, whole, why, log)))
-}
-
-fn detail(
-    job: JobRow,
-    whole: bool,
-    why: Vec<millrace_queue::Reason>,
-    log: Vec<LogLine>,
-) -> JobDetail {
-    let why = why.into_iter().map(|reason| Why {
-        code: reason.code,
-        detail: reason.detail,
-    });
-    let log = log.into_iter().map(|line| Line {
-        run_no: line.run_no,
-        at: line.at,
-        line: line.line,
-    });
-    JobDetail {
-        id: job.id.0,
-        kind: job.kind,
-        queue: job.queue,
-        state: job.state,
-        priority: job.priority,
-        attempt: job.attempt,
-        max_attempts: job.max_attempts,
-        crash_count: job.crash_count,
-        max_crashes: job.max_crashes,
-        run_no: job.run_no,
-        run_at: job.run_at,
-        created_at: job.created_at,
-        started_at: job.started_at,
-        finished_at: job.finished_at,
-        worker_id: job.worker_id,
-        owner: job.owner,
-        group_id: job.group_id,
-        args: whole.then_some(job.args),
-        result: job.result.filter(|_| whole),
-        checkpoint: job.checkpoint.filter(|_| whole),
-        meta: job.meta,
-        errors: job.errors,
-        cancel_requested_at: job.cancel_requested_at,
-        cancel_reason: job.cancel_reason,
-        code: job.code,
-        reason: job.reason,
-        why: why.collect(),
-        log: log.collect(),
-    }
+    Ok(Json(JobDetail::new(job, whole, why, log)))
 }
 
 /// Answers whether there is such a job at all, for what could not be done to it.

@@ -4,6 +4,8 @@
 mod jobs;
 /// Queues: look, pause, resume.
 mod queues;
+/// Jobs as they are shown.
+mod view;
 
 use utoipa_axum::router::OpenApiRouter;
 
