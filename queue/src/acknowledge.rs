@@ -16,7 +16,7 @@ use tokio::{
         mpsc::{UnboundedReceiver, unbounded_channel},
     },
     task::JoinSet,
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ use crate::{
     job::millis,
     link::{Link, PATIENCE},
     mutant::{self, Mutant},
-    slots::Slots,
+    slots::{PACE, Slots},
     ticket::Tickets,
 };
 
@@ -57,7 +57,10 @@ impl Acker {
 
     /// Carries answers until `stop`, which the engine cancels once none is left or the deadline has come.
     pub(crate) async fn run(self, options: PgConnectOptions, stop: CancellationToken) {
-        let receiver = Arc::new(Mutex::new(self.receiver));
+        let inbox = Arc::new(Mutex::new(Inbox {
+            receiver: self.receiver,
+            taken_at: Instant::now(),
+        }));
         let mut lanes = JoinSet::new();
         for _ in 0..LANES {
             let lane = Lane {
@@ -67,9 +70,31 @@ impl Acker {
                 link: Link::new(&options, "ack"),
                 stop: stop.clone(),
             };
-            lanes.spawn(lane.run(receiver.clone()));
+            lanes.spawn(lane.run(inbox.clone()));
         }
         while lanes.join_next().await.is_some() {}
+    }
+}
+
+/// What all lanes take from.
+struct Inbox {
+    receiver: UnboundedReceiver<Ack>,
+    taken_at: Instant,
+}
+
+impl Inbox {
+    /// Waits for answers, and a moment for more when others were taken just now. None: there will be no more. What is in
+    /// `batch` stays there when this is dropped.
+    async fn take(&mut self, batch: &mut Vec<Ack>) {
+        if self.receiver.recv_many(batch, BATCH).await > 0 && batch.len() < BATCH {
+            sleep_until(self.taken_at + PACE).await;
+            while batch.len() < BATCH
+                && let Ok(ack) = self.receiver.try_recv()
+            {
+                batch.push(ack);
+            }
+        }
+        self.taken_at = Instant::now();
     }
 }
 
@@ -82,14 +107,15 @@ struct Lane {
 }
 
 impl Lane {
-    async fn run(mut self, receiver: Arc<Mutex<UnboundedReceiver<Ack>>>) {
+    async fn run(mut self, inbox: Arc<Mutex<Inbox>>) {
         loop {
             let mut batch = Vec::with_capacity(BATCH);
             tokio::select! {
-                count = async { receiver.lock().await.recv_many(&mut batch, BATCH).await } => {
-                    if count == 0 { return; }
-                }
-                () = self.stop.cancelled() => return,
+                () = async { inbox.lock().await.take(&mut batch).await } => {}
+                () = self.stop.cancelled() => {}
+            }
+            if batch.is_empty() {
+                return;
             }
             // All statements over several jobs lock them by id.
             batch.sort_unstable_by_key(|ack| ack.run.id);

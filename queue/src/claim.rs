@@ -1,12 +1,9 @@
 //! Claims work for all queues of the process, in one statement per round and never more than there are free slots.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicI32},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
+use sqlx::postgres::PgRow;
 use tokio::{
     sync::mpsc::UnboundedSender,
     time::{Instant, sleep_until, timeout},
@@ -15,16 +12,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    JobId, Run,
-    answer::{Acks, Guard},
-    backend::Claimed,
-    fetch::{BATCH, Fetch, GatedRow, Row},
+    answer::Acks,
+    fetch::{BATCH, Fetch, Stop, queue_of},
+    hand_out::Batch,
     link::{Link, PATIENCE},
-    log::LogBook,
     mutant::{self, Mutant},
-    progress::ProgressBoard,
-    slots::Slots,
-    ticket::{Ticket, Tickets},
+    slots::{PACE, Slots},
     wake::WORK,
 };
 
@@ -39,12 +32,11 @@ pub(crate) struct Claimer {
     pub(crate) link: Link,
     pub(crate) slots: Arc<Slots>,
     pub(crate) acks: Acks,
-    pub(crate) tickets: Arc<Tickets>,
-    pub(crate) board: Arc<ProgressBoard>,
-    pub(crate) book: Arc<LogBook>,
     pub(crate) notifier: Notifier,
-    pub(crate) inboxes: HashMap<String, UnboundedSender<Claimed>>,
-    pub(crate) origin: Instant,
+    /// Where claimed jobs go.
+    pub(crate) claimed: UnboundedSender<Batch>,
+    /// When the last claim came back.
+    pub(crate) claimed_at: Instant,
     /// Tokens of claims whose answer was lost: what they took has no holder.
     pub(crate) doubtful: Vec<Uuid>,
     /// Of each queue, the gate at which the last claim stopped.
@@ -78,6 +70,7 @@ impl Claimer {
             }
             self.open_gates();
             while !failed && !stop.is_cancelled() && !self.acks.is_full() {
+                self.pace(&stop).await;
                 match self.claim_round().await {
                     Ok(true) => {}
                     Ok(false) => break,
@@ -100,6 +93,19 @@ impl Claimer {
         // Nothing that was taken is forgotten: what cannot be released now ends with its lease.
         if !self.doubtful.is_empty() {
             let _ = self.release_doubtful().await;
+        }
+    }
+
+    /// Waits while the last claim was only just now and few places are free: some more will be in a moment, and a claim of
+    /// twenty jobs costs hardly more than a claim of one.
+    async fn pace(&self, stop: &CancellationToken) {
+        let until = self.claimed_at + PACE;
+        while Instant::now() < until && !self.slots.has_room_for_many() {
+            tokio::select! {
+                () = self.slots.rung() => {}
+                () = sleep_until(until) => {}
+                () = stop.cancelled() => return,
+            }
         }
     }
 
@@ -164,12 +170,37 @@ impl Claimer {
                 return Err(error);
             }
         };
+        self.claimed_at = Instant::now();
         for stop in stops {
             self.note_stop(stop);
         }
+        self.pass_on(rows, wanted, gated, token, deadline)
+    }
+
+    /// Gives claimed jobs their places and passes them on.
+    fn pass_on(
+        &self,
+        rows: Vec<PgRow>,
+        wanted: &[(String, usize)],
+        gated: bool,
+        token: Uuid,
+        deadline: Instant,
+    ) -> Result<(), sqlx::Error> {
+        let mut got = vec![0_usize; wanted.len()];
+        let mut placed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let queue = queue_of(&row)?;
+            // Only our own queues are asked for.
+            let Some(slot) = self.slots.occupy(queue) else {
+                continue;
+            };
+            if let Some(at) = wanted.iter().position(|(name, _)| name == queue) {
+                got[at] += 1;
+            }
+            placed.push((row, slot));
+        }
         // Who got all it asked for may find more.
-        for (queue, asked) in wanted {
-            let got = rows.iter().filter(|row| row.queue == *queue).count();
+        for ((queue, asked), got) in wanted.iter().zip(got) {
             if got >= (*asked).min(BATCH) {
                 if gated {
                     self.slots.wake_gated(queue);
@@ -178,62 +209,26 @@ impl Claimer {
                 }
             }
         }
-        for row in rows {
-            self.hand_out(row, token, deadline);
+        if !placed.is_empty() {
+            // What nobody takes any more is given back by its lease.
+            let _ = self.claimed.send(Batch {
+                rows: placed,
+                token,
+                deadline,
+            });
         }
         Ok(())
     }
 
     /// Notes where the walk past the gates of a queue ended, and when to come again.
-    fn note_stop(&mut self, stop: GatedRow) {
-        let queue = stop.row.queue;
+    fn note_stop(&mut self, stop: Stop) {
         if let Some(seconds) = stop.opens_in {
             // A millisecond more, or rounding makes us look just too early.
             let wait = Duration::from_secs_f64(seconds.clamp(0.0, 3600.0));
             let at = Instant::now() + wait + Duration::from_millis(1);
-            self.openings.insert(queue.clone(), at);
+            self.openings.insert(stop.queue.clone(), at);
         }
-        self.gates.insert(queue, stop.gate.unwrap_or_default());
-    }
-
-    fn hand_out(&self, row: Row, token: Uuid, deadline: Instant) {
-        let id = JobId(row.id);
-        let ticket = Arc::new(Ticket::new(id, token, self.origin, deadline));
-        self.tickets.insert(ticket.clone());
-        let run = Arc::new(Run {
-            id,
-            kind: row.kind,
-            queue: row.queue,
-            attempt: u32::try_from(row.attempt).unwrap_or(1),
-            max_attempts: u32::try_from(row.max_attempts).unwrap_or(1),
-            run_no: row.run_no,
-            owner: row.owner,
-            group: row.group_id,
-            meta: row.meta,
-            checkpoint: row.checkpoint,
-            traceparent: row.traceparent,
-            created_at: row.created_at,
-            ticket,
-            board: self.board.clone(),
-            notifier: self.notifier.clone(),
-            topics: Mutex::new(Arc::from([])),
-            book: self.book.clone(),
-            lines: AtomicI32::new(0),
-        });
-        let (Some(slot), Some(inbox)) =
-            (self.slots.occupy(&run.queue), self.inboxes.get(&run.queue))
-        else {
-            // Only our own queues are asked for.
-            return;
-        };
-        let timeout = Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or(0));
-        let guard = Guard::new(run.clone(), timeout, row.backoff.0, self.acks.clone(), slot);
-        // A refused job comes back in the error and is released by its guard.
-        let _ = inbox.send(Claimed {
-            run,
-            args: row.args,
-            guard: Some(guard),
-        });
+        self.gates.insert(stop.queue, stop.gate);
     }
 
     /// Moves due jobs to the ready index; says when the next one is due.

@@ -1,11 +1,11 @@
 update queue.job j
    set state = 'running', run_no = run_no + 1, attempt = attempt + 1, token = $4, worker_id = $6,
        started_at = clock_timestamp(), lease_until = clock_timestamp() + $5 * interval '1 millisecond'
- where id = any(array(
-       select c.id
+ where ctid = any(array(
+       select c.ctid
          from unnest($1::text[], $2::bigint[]) as q(name, free)
         cross join lateral (
-              select id from queue.job
+              select ctid from queue.job
                where queue = q.name and state = 'available' and gate is null
                  and kind = any(array(
                      select k from unnest($3) as k

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 use crate::{CancelReason, Done, Failure, LeaseError, Outcome, Run, State, Wake};
 
@@ -71,36 +70,22 @@ impl Run {
         tx: &mut Transaction<'static, Postgres>,
         result: Option<Value>,
     ) -> Result<Wake, Failure> {
-        // One statement: the lock first, and the ending of nothing where somebody asked to cancel. COMPLETE_FIGURE
-        let rows: Vec<(Option<String>, Option<Uuid>, Option<String>)> = sqlx::query_as(
-            "with held as materialized (
-                 select case when cancel_requested_at is not null
-                             then coalesce(cancel_reason, 'cancelled on request') end as cancelled
-                   from queue.job where id = $1 and token = $2 for update)
-             select h.cancelled, e.ended, e.wake
-               from held h
-               left join lateral queue.end_jobs(
-                    case when h.cancelled is null then array[$1::uuid] else '{}' end,
-                    array[$2::uuid], array['completed'::queue.state], array[null::text], array[null::text],
-                    array[$3::jsonb], array[null::jsonb]) as e on true",
-        )
-        .bind(self.id)
-        .bind(self.ticket.token)
-        .bind(result)
-        .fetch_all(&mut **tx)
-        .await?;
-        match rows.first() {
-            None => {
-                self.ticket.cancel(CancelReason::LeaseLost);
-                return Err(LeaseError::Lost.into());
-            }
-            Some((Some(reason), ..)) => {
-                self.ticket.cancel(CancelReason::Requested);
-                return Err(Failure::cancel(reason).with_code("cancelled"));
-            }
-            Some(_) => {}
+        let (held, cancelled, wake): (bool, Option<String>, Option<Vec<String>>) =
+            sqlx::query_as("select held, cancelled, wake from queue.complete_one($1, $2, $3)")
+                .bind(self.id)
+                .bind(self.ticket.token)
+                .bind(result)
+                .fetch_one(&mut **tx)
+                .await?;
+        if let Some(reason) = cancelled {
+            self.ticket.cancel(CancelReason::Requested);
+            return Err(Failure::cancel(reason).with_code("cancelled"));
         }
-        Ok(Wake::queues(rows.into_iter().filter_map(|row| row.2)))
+        if !held {
+            self.ticket.cancel(CancelReason::LeaseLost);
+            return Err(LeaseError::Lost.into());
+        }
+        Ok(Wake::queues(wake.unwrap_or_default()))
     }
 
     /// Reads how the run ended, by its token. Asks until the lease is over by our own clock; after that the answer no

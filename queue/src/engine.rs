@@ -24,6 +24,7 @@ use crate::{
     claim::Claimer,
     drain::Drain,
     execute::{ExecuteLayer, Failed},
+    hand_out::HandOut,
     lease::{Keeper, Worker},
     link::{Link, ONE_PLAN},
     log::LogBook,
@@ -236,6 +237,7 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             );
             tasks.spawn(async move { board.flush_until(&book, &pool, &notifier, done).await });
         }
+        let (claimed, batches) = unbounded_channel();
         let claimer = Claimer {
             worker: self.worker.id,
             kinds: self.registry.names(),
@@ -244,19 +246,35 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             link: Link::new(listen, "claim").with_settings(ONE_PLAN),
             slots: slots.clone(),
             acks: acks.clone(),
+            notifier: options.notifier.clone(),
+            claimed,
+            claimed_at: Instant::now(),
+            doubtful: Vec::new(),
+            gates: HashMap::new(),
+            openings: HashMap::new(),
+            gated_first: true,
+        };
+        let hand_out = HandOut {
+            acks: acks.clone(),
             tickets: tickets.clone(),
             board,
             book,
             notifier: options.notifier.clone(),
             inboxes,
             origin: Instant::now(),
-            doubtful: Vec::new(),
-            gates: HashMap::new(),
-            openings: HashMap::new(),
-            gated_first: true,
+            backoffs: self.registry.backoffs(),
+        };
+        let claim = {
+            let draining = draining.clone();
+            async move {
+                let handing_out = AbortOnDropHandle::new(tokio::spawn(hand_out.run(batches)));
+                claimer.run(draining).await;
+                // Claims have ended when the last of them is handed out.
+                let _ = handing_out.await;
+            }
         };
         // Dropping the engine stops everything at once, as a crash would: the leases end by themselves.
-        let mut claiming = AbortOnDropHandle::new(tokio::spawn(claimer.run(draining.clone())));
+        let mut claiming = AbortOnDropHandle::new(tokio::spawn(claim));
         let monitor = self.monitor(&receivers, &layer);
         let workers = monitor.context();
         let mut working = AbortOnDropHandle::new(tokio::spawn(monitor.run()));

@@ -174,8 +174,7 @@ async fn enqueue_together(
 }
 
 /// One job that may run at once, as most may: without the arrays, whose unnesting costs the server as much again as the
-/// insert (83 us of server time instead of 188, where a plain INSERT of the same row takes 95; on a busy machine, and before
-/// jobs had gates).
+/// insert. Limits are looked up only when there is any.
 async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, EnqueueError> {
     let unusable = |reason| EnqueueError::Arguments {
         kind: job.kind,
@@ -191,13 +190,7 @@ async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, Enque
                                 backoff, owner, limit_key, group_id, unique_key, on_failure, meta, tags, traceparent, gate)
          select $1::uuid, $2::text, $3::text, 'available', $4::smallint, clock_timestamp(), $5::jsonb, $6::integer, $7::integer,
                 $8::bigint, $9::jsonb, $10::uuid, $11::text, $12::uuid, $13::text, $14::jsonb, $15::jsonb, $16::text[], $17::text,
-                nullif(concat_ws('|',
-                    case when q.max_running is not null then 'queue' end,
-                    case when k.max_running is not null or k.paused_at is not null then 'kind:' || $2 end,
-                    coalesce('key:' || $11, case when q.fair then 'owner:' || $10 end)), '')
-           from (values (1)) as one
-           left join queue.kind k on k.kind = $2
-           left join queue.queue q on q.name = $3
+                case when $11 is not null or exists (select from queue.gate_rule) then queue.gate_of($2, $3, $10, $11) end
          returning queue.news(queue, gate)",
     )
     .bind(job.id)
@@ -208,7 +201,7 @@ async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, Enque
     .bind(i32::from(job.max_attempts))
     .bind(i32::from(job.max_crashes))
     .bind(millis(job.timeout))
-    .bind(Json(job.backoff))
+    .bind(job.backoff.map(Json))
     .bind(job.owner)
     .bind(&job.limit_key)
     .bind(job.group)
@@ -248,12 +241,7 @@ async fn insert(
         .bind(once(rows.max_attempts))
         .bind(once(rows.max_crashes))
         .bind(once(rows.timeouts))
-        .bind(
-            once(rows.backoffs)
-                .into_iter()
-                .map(Json)
-                .collect::<Vec<_>>(),
-        )
+        .bind(if_any(rows.backoffs))
         .bind(if_any(rows.owners))
         .bind(if_any(rows.limit_keys))
         .bind(if_any(rows.groups))
@@ -297,7 +285,7 @@ struct Rows<'a> {
     max_attempts: Vec<i32>,
     max_crashes: Vec<i32>,
     timeouts: Vec<i64>,
-    backoffs: Vec<Backoff>,
+    backoffs: Vec<Option<Json<Backoff>>>,
     owners: Vec<Option<Uuid>>,
     limit_keys: Vec<Option<&'a str>>,
     groups: Vec<Option<Uuid>>,
@@ -319,7 +307,7 @@ impl<'a> Rows<'a> {
         self.args.push(job.args.clone()?);
         self.on_failures
             .push(job.on_failure.as_ref().map(|j| j.to_spec()).transpose()?);
-        self.backoffs.push(job.backoff);
+        self.backoffs.push(job.backoff.map(Json));
         self.ids.push(job.id.0);
         self.kinds.push(job.kind);
         self.queues.push(&job.queue);

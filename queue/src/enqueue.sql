@@ -12,7 +12,7 @@ with put as (
                 else 'available' end,
            coalesce(priority, ($4::smallint[])[1]), start, args, coalesce(pending, 0),
            coalesce(max_attempts, ($9::integer[])[1]), coalesce(max_crashes, ($10::integer[])[1]),
-           coalesce(timeout_ms, ($11::bigint[])[1]), coalesce(backoff, ($12::jsonb[])[1]), owner, limit_key, group_id,
+           coalesce(timeout_ms, ($11::bigint[])[1]), backoff, owner, limit_key, group_id,
            unique_key, on_failure, coalesce(meta, '{}'),
            case when tags is null then '{}' else array(select jsonb_array_elements_text(tags)) end, traceparent,
            case when capped or limited or limit_key is not null or fair

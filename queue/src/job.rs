@@ -22,7 +22,8 @@ pub struct NewJob {
     pub(crate) max_attempts: u16,
     pub(crate) max_crashes: u16,
     pub(crate) timeout: Duration,
-    pub(crate) backoff: Backoff,
+    /// Its own; without one it has its kind's.
+    pub(crate) backoff: Option<Backoff>,
     pub(crate) owner: Option<Uuid>,
     pub(crate) limit_key: Option<String>,
     pub(crate) group: Option<Uuid>,
@@ -81,7 +82,7 @@ impl NewJob {
             max_attempts: K::MAX_ATTEMPTS,
             max_crashes: K::MAX_CRASHES,
             timeout: K::TIMEOUT,
-            backoff: K::BACKOFF,
+            backoff: None,
             owner: None,
             limit_key: None,
             group: None,
@@ -235,10 +236,10 @@ impl NewJob {
         self
     }
 
-    /// How long it waits after a failed run.
+    /// How long it waits after a failed run, instead of what its kind says.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.backoff = Some(backoff);
         self
     }
 
@@ -274,15 +275,20 @@ impl NewJob {
             Start::At(at) => (Some(at), None),
             Start::After(delay) => (None, Some(millis(delay))),
         };
-        Ok(json!({
+        let mut spec = json!({
             "kind": self.kind, "queue": self.queue, "args": self.args.clone()?, "priority": self.priority,
             "run_at": run_at, "delay_ms": delay, "max_attempts": self.max_attempts, "max_crashes": self.max_crashes,
-            "timeout_ms": millis(self.timeout), "backoff": self.backoff, "owner": self.owner,
+            "timeout_ms": millis(self.timeout), "owner": self.owner,
             "limit_key": self.limit_key, "group_id": self.group,
             "unique_key": self.unique.as_ref().map(|u| &u.key),
             "unique_ttl_ms": self.unique.as_ref().and_then(|u| u.ttl).map(millis),
             "on_failure": on_failure, "traceparent": self.traceparent, "tags": self.tags, "meta": self.meta,
-        }))
+        });
+        // Left out where there is none: the JSON null is not the NULL of a column.
+        if let Some(backoff) = self.backoff {
+            spec["backoff"] = json!(backoff);
+        }
+        Ok(spec)
     }
 }
 

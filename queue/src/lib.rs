@@ -40,6 +40,7 @@ mod fetch;
 mod find;
 /// What all workers together are doing.
 mod fleet;
+mod hand_out;
 /// The id of a job.
 mod id;
 /// A job that is not enqueued yet.

@@ -143,6 +143,18 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         names
     }
 
+    /// The backoff of each kind, by all its names.
+    pub(crate) fn backoffs(&self) -> HashMap<&'static str, Backoff> {
+        let names = |policy: &Policy| {
+            let backoff = policy.backoff;
+            std::iter::once(&policy.kind)
+                .chain(policy.aliases)
+                .map(move |&name| (name, backoff))
+                .collect::<Vec<_>>()
+        };
+        self.policies.iter().flat_map(names).collect()
+    }
+
     pub(crate) fn schedules(&self) -> &[Schedule] {
         &self.schedules
     }

@@ -162,8 +162,8 @@ fn args(id: i64) -> Value {
 /// The row that [`enqueue`] writes.
 async fn plain(conn: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query(
-        "insert into queue.job (id, kind, queue, state, priority, args, max_attempts, max_crashes, timeout_ms, backoff)
-         values ($1, $2, $3, 'available', $4, $5, $6, $7, $8, $9)",
+        "insert into queue.job (id, kind, queue, state, priority, args, max_attempts, max_crashes, timeout_ms)
+         values ($1, $2, $3, 'available', $4, $5, $6, $7, $8)",
     )
     .bind(Uuid::now_v7())
     .bind(Noop::KIND)
@@ -173,7 +173,6 @@ async fn plain(conn: &mut PgConnection, id: i64) -> Result<()> {
     .bind(i32::from(Noop::MAX_ATTEMPTS))
     .bind(i32::from(Noop::MAX_CRASHES))
     .bind(i64::try_from(Noop::TIMEOUT.as_millis())?)
-    .bind(serde_json::to_value(Noop::BACKOFF)?)
     .execute(conn)
     .await?;
     Ok(())
@@ -184,8 +183,8 @@ async fn plain_pack(conn: &mut PgConnection, range: std::ops::Range<i64>) -> Res
     let ids: Vec<Uuid> = range.clone().map(|_| Uuid::now_v7()).collect();
     let all: Vec<Value> = range.map(args).collect();
     sqlx::query(
-        "insert into queue.job (id, kind, queue, state, priority, args, max_attempts, max_crashes, timeout_ms, backoff)
-         select id, $3::text, $4::text, 'available', $5::smallint, args, $6::integer, $7::integer, $8::bigint, $9::jsonb from unnest($1::uuid[], $2::jsonb[]) as r(id, args)",
+        "insert into queue.job (id, kind, queue, state, priority, args, max_attempts, max_crashes, timeout_ms)
+         select id, $3::text, $4::text, 'available', $5::smallint, args, $6::integer, $7::integer, $8::bigint from unnest($1::uuid[], $2::jsonb[]) as r(id, args)",
     )
     .bind(ids)
     .bind(all)
@@ -195,7 +194,6 @@ async fn plain_pack(conn: &mut PgConnection, range: std::ops::Range<i64>) -> Res
     .bind(i32::from(Noop::MAX_ATTEMPTS))
     .bind(i32::from(Noop::MAX_CRASHES))
     .bind(i64::try_from(Noop::TIMEOUT.as_millis())?)
-    .bind(serde_json::to_value(Noop::BACKOFF)?)
     .execute(conn)
     .await?;
     Ok(())

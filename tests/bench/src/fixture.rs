@@ -2,7 +2,7 @@
 //! disk before the clock starts.
 
 use anyhow::{Context as _, Result};
-use millrace_queue::{Backoff, Kind};
+use millrace_queue::{Kind};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::{
@@ -39,7 +39,6 @@ pub(crate) async fn history(cluster: &Cluster, rows: u64) -> Result<Database> {
         .database_made_by(&name, async |db| {
             eprintln!("  making {rows} finished jobs, once");
             migrate(&db).await?;
-            let backoff = serde_json::to_string(&Backoff::DEFAULT)?;
             for day in 1..=10 {
                 // Attached when it is full, so that its indexes are sorted and not grown.
                 // Its days never come to be dropped.
@@ -47,11 +46,11 @@ pub(crate) async fn history(cluster: &Cluster, rows: u64) -> Result<Database> {
                     "create table queue.history_bench_{day} (like queue.history including defaults including constraints);
                      insert into queue.history_bench_{day} (
                          id, kind, queue, state, priority, run_at, args, attempt, max_attempts, crash_count, max_crashes, run_no,
-                         token, worker_id, started_at, timeout_ms, backoff, meta, tags, errors, created_at, finished_at, drop_on)
+                         token, worker_id, started_at, timeout_ms, meta, tags, errors, created_at, finished_at, drop_on)
                      select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7'
                              || lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid,
                             'noop', 'bench', 'completed', 0, at, jsonb_build_object('id', n), 1, 20, 0, 3, 1,
-                            md5(n::text)::uuid, '00000000-0000-7000-8000-000000000000', at, 600000, '{backoff}', '{{}}', '{{}}',
+                            md5(n::text)::uuid, '00000000-0000-7000-8000-000000000000', at, 600000, '{{}}', '{{}}',
                             '[]', at, at + interval '3 milliseconds', date '2900-01-01' + {day}
                        from generate_series(1, {rows} / 10) as g(n),
                             lateral (select (date_trunc('day', now() at time zone 'UTC') at time zone 'UTC')
@@ -114,12 +113,12 @@ pub(crate) async fn fill_with_keys<K: Kind>(
     let mut conn = db.conn().await?;
     sqlx::query(
         "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms,
-                                backoff, limit_key, gate)
+                                limit_key, gate)
          select (lpad(to_hex(start + n / 50), 12, '0') || '7' || lpad(to_hex(n % 50), 3, '0') || '8'
                  || substr(md5(n::text), 1, 15))::uuid,
                 $2, $3, 'available', $4::smallint, now() - interval '1 hour' + n * interval '20 microseconds',
-                jsonb_build_object('id', n), $5::integer, $6::integer, $7::bigint, $8::jsonb,
-                $9 || ':' || n % $10, queue.gate_of($2, $3, null, $9 || ':' || n % $10)
+                jsonb_build_object('id', n), $5::integer, $6::integer, $7::bigint,
+                $8 || ':' || n % $9, queue.gate_of($2, $3, null, $8 || ':' || n % $9)
            from generate_series(1, $1::bigint) as g(n), (select (extract(epoch from now()) * 1000)::bigint - 3600000) as s(start)",
     )
     .bind(i64::try_from(jobs)?)
@@ -129,7 +128,6 @@ pub(crate) async fn fill_with_keys<K: Kind>(
     .bind(i32::from(K::MAX_ATTEMPTS))
     .bind(i32::from(K::MAX_CRASHES))
     .bind(i64::try_from(K::TIMEOUT.as_millis())?)
-    .bind(serde_json::to_value(K::BACKOFF)?)
     .bind(TENANT)
     .bind(keys)
     .execute(&mut conn)
