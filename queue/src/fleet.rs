@@ -6,14 +6,15 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 /// How many jobs of `queue` the live workers can run at the same time; at least 1. A worker counts as live while its
-/// last heartbeat is at most 45 s old (one and a half default leases) and it is not draining.
+/// last heartbeat is at most 45 s old (one and a half default leases), it is not draining and does not hold the queue
+/// ([`Holds`](crate::Holds)).
 ///
 /// # Errors
 /// Those of the statement.
 pub async fn live_slots(db: impl PgExecutor<'_>, queue: &str) -> Result<u32, sqlx::Error> {
     let slots: i64 = sqlx::query_scalar(
         "select coalesce(sum((queues ->> $1)::bigint), 0)::bigint from queue.worker
-          where not draining and heartbeat_at > now() - interval '45 seconds'",
+          where not draining and heartbeat_at > now() - interval '45 seconds' and $1 <> all (held)",
     )
     .bind(queue)
     .fetch_one(db)

@@ -16,6 +16,8 @@ mod backend;
 mod backoff;
 /// Pages through jobs.
 mod browse;
+/// One action on all jobs of a filter, as a job.
+mod bulk;
 /// Claims work for all queues in one statement.
 mod claim;
 /// Commits an effect together with the completion.
@@ -36,6 +38,8 @@ mod execute;
 mod explain;
 /// The statements that claim.
 mod fetch;
+/// Which jobs are meant.
+mod filter;
 /// Reads one job.
 mod find;
 /// What all workers together are doing.
@@ -44,6 +48,8 @@ mod fleet;
 mod id;
 /// A job that is not enqueued yet.
 mod job;
+/// How long finished jobs are kept.
+mod keep;
 /// Who gets a unique key.
 mod keys;
 /// A kind: name and policy.
@@ -102,7 +108,8 @@ mod validate;
 mod wake;
 
 pub use backoff::Backoff;
-pub use browse::{JobFilter, JobSummary, jobs};
+pub use browse::{JobSummary, jobs};
+pub use bulk::{Bulk, BulkAction, BulkCount, BulkResult};
 pub use control::{
     Switched, limit_kind, limit_queue, pause_kind, pause_queue, resume_kind, resume_queue,
 };
@@ -111,10 +118,12 @@ pub use drain::Drained;
 pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use explain::{Reason, explain};
+pub use filter::JobFilter;
 pub use find::{JobRow, find};
 pub use fleet::{group_is_live, live_groups, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
+pub use keep::{KeepError, Retention, keep, retentions};
 pub use kind::Kind;
 pub use limit::Limit;
 pub use log::LogLine;

@@ -72,7 +72,7 @@ pub(crate) fn check(job: &NewJob) -> Result<(), String> {
 }
 
 /// A star marks news of gates, and the star alone is the row of policies for all.
-fn check_name(queue: &str) -> Result<(), String> {
+pub(crate) fn check_name(queue: &str) -> Result<(), String> {
     let fine = !queue.is_empty()
         && queue.len() <= MAX_NAME
         && !queue.contains('*')
