@@ -28,6 +28,8 @@ mod control;
 mod dependency;
 /// The way out of a worker.
 mod drain;
+/// Inserts what can be inserted, and says what is wrong with the rest.
+mod each;
 /// A worker process, from start to drained.
 mod engine;
 /// Inserts jobs in the caller's transaction.
@@ -90,6 +92,8 @@ mod sample;
 mod schedule;
 /// The free places of each queue.
 mod slots;
+/// Jobs from JSON.
+mod spec;
 /// The states of a job.
 mod state;
 /// Cancel, retry, discard.
@@ -115,6 +119,7 @@ pub use control::{
 };
 pub use dependency::wait_also;
 pub use drain::Drained;
+pub use each::{EnqueuedEach, enqueue_each};
 pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use explain::{Reason, explain};
@@ -139,6 +144,7 @@ pub use roster::{
 pub use run::{LeaseError, Run};
 pub use schedule::{CatchUp, Schedule};
 pub use slots::Holds;
+pub use spec::{JobOptions, JobSpec, UniqueMode, UnknownKind, jobs_of};
 pub use state::{State, UnknownState};
 pub use steer::{
     CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,
