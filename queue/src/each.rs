@@ -66,7 +66,9 @@ pub async fn enqueue_each(
             }
         }
     }
-    rejects.taken_ids(&mut tx, &rest).await?;
+    // Whoever is to run after one of these means the job that is there.
+    let taken = taken_ids(&mut tx, &rest).await?;
+    rest.retain(|job| !taken.contains(&job.id));
     rejects.parents(&mut tx, &rest).await?;
     rest.retain(|job| !rejects.errors.contains_key(&job.id));
     let kept: Vec<JobId> = rest.iter().map(|job| job.id).collect();
@@ -98,30 +100,26 @@ enum Slot {
     Never(EnqueueError),
 }
 
-/// Why jobs are left out.
+/// The ids of new jobs that live ones have. (Those that have ended share the table with nobody.)
+async fn taken_ids(
+    conn: &mut PgConnection,
+    jobs: &[NewJob],
+) -> Result<HashSet<JobId>, EnqueueError> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
+    let taken: Vec<Uuid> = sqlx::query_scalar("select id from queue.job where id = any($1)")
+        .bind(&ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(taken.into_iter().map(JobId).collect())
+}
+
+/// Why jobs are left out, but for taken ids.
 #[derive(Default)]
 struct Rejects {
     errors: HashMap<JobId, EnqueueError>,
 }
 
 impl Rejects {
-    /// Live jobs with the id of a new one. (Those that have ended share the table with nobody.)
-    async fn taken_ids(
-        &mut self,
-        conn: &mut PgConnection,
-        jobs: &[NewJob],
-    ) -> Result<(), EnqueueError> {
-        let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
-        let taken: Vec<Uuid> = sqlx::query_scalar("select id from queue.job where id = any($1)")
-            .bind(&ids)
-            .fetch_all(conn)
-            .await?;
-        for id in taken.into_iter().map(JobId) {
-            self.errors.insert(id, EnqueueError::TakenId(id));
-        }
-        Ok(())
-    }
-
     /// Parents that are nowhere, circles, and then whatever waits for what is left out.
     async fn parents(
         &mut self,
