@@ -48,3 +48,34 @@ pub async fn live_groups(
             .await?;
     Ok(live.into_iter().collect())
 }
+
+/// Whether some worker has registered a kind of this name, now or formerly, or there are live jobs of it. For refusing slips
+/// of the pen: an unknown kind takes a look at the whole hot table.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn is_known_kind(db: impl PgExecutor<'_>, kind: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from queue.kind where kind = $1 or $1 = any (aliases))
+             or exists (select from queue.job where kind = $1)",
+    )
+    .bind(Some(kind).filter(|kind| !kind.contains('\0')))
+    .fetch_one(db)
+    .await
+}
+
+/// Whether somebody serves a queue of this name, has decided something about it, or there are live jobs in it.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn is_known_queue(db: impl PgExecutor<'_>, queue: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from queue.queue where name = $1 and name <> '*')
+             or exists (select from queue.kind where queue = $1)
+             or exists (select from queue.worker where queues ? $1)
+             or exists (select from queue.job where queue = $1)",
+    )
+    .bind(Some(queue).filter(|queue| !queue.contains('\0')))
+    .fetch_one(db)
+    .await
+}

@@ -125,7 +125,7 @@ pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_
 pub use explain::{Reason, explain};
 pub use filter::JobFilter;
 pub use find::{JobRow, find};
-pub use fleet::{group_is_live, live_groups, live_slots};
+pub use fleet::{group_is_live, is_known_kind, is_known_queue, live_groups, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
 pub use keep::{KeepError, Retention, keep, retentions};
