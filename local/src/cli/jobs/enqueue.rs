@@ -93,7 +93,11 @@ async fn from_lines(
         if batch.is_empty() {
             break;
         }
-        for Line { number, job } in put(db, &mut batch).await? {
+        let first = batch[0].number;
+        let put = put(db, &mut batch).await.with_context(|| {
+            format!("lines {first} to {number} could not be enqueued, nor were those after them")
+        })?;
+        for Line { number, job } in put {
             all += 1;
             match job {
                 Ok(id) if json => print_json(&json!({ "line": number, "id": id })),
