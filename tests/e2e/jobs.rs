@@ -1,5 +1,7 @@
 //! `millrace jobs`: what operators type, against real workers.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use millrace_tests::{Stack, person::text};
 use serde_json::{Value, json};
@@ -343,7 +345,7 @@ async fn many_jobs_are_enqueued_cancelled_and_retried_at_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn finished_jobs_are_kept_as_long_as_operators_say() -> Result<()> {
     let stack = Stack::with().light().start().await?;
-    let worker = stack
+    let mut worker = stack
         .worker_with("worker", &[("worker.queues", "default=2")])
         .await?;
     let shown = said(&stack, &["jobs", "keep", "default"]).await?;
@@ -351,7 +353,8 @@ async fn finished_jobs_are_kept_as_long_as_operators_say() -> Result<()> {
     said(&stack, &["jobs", "keep", "default", "3"]).await?;
     said(&stack, &["jobs", "keep", "*", "30"]).await?;
     // A worker that starts does not overrule an operator.
-    worker.terminate().await?;
+    worker.terminate()?;
+    worker.ended(Duration::from_secs(60)).await?;
     let _worker = stack
         .worker_with("second", &[("worker.queues", "default=2")])
         .await?;
