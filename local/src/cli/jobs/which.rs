@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args};
 use millrace_jobs::operate::start_bulk;
 use millrace_queue::{
-    Bulk, BulkAction, BulkCount, BulkResult, JobFilter, JobId, JobRow, State, find, is_known_kind,
+    Bulk, BulkAction, BulkCount, BulkResult, JobFilter, JobId, JobRow, State, explain, find, is_known_kind,
     is_known_queue,
 };
 use serde_json::json;
@@ -171,6 +171,13 @@ async fn await_end(
 
 async fn ended(db: &mut PgConnection, id: JobId) -> anyhow::Result<JobRow> {
     let began = Instant::now();
+    // Somebody else has to do something before it can begin.
+    let stuck = |code: &str| matches!(code, "no_worker" | "queue_paused" | "kind_paused");
+    for reason in explain(&mut *db, id).await? {
+        if stuck(&reason.code) {
+            eprintln!("{}", reason.detail);
+        }
+    }
     while began.elapsed() < WAIT {
         let row = find(db, id).await?.context("the job is gone")?;
         if row.state.is_terminal() {
