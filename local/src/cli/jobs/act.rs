@@ -8,7 +8,10 @@ use millrace_queue::{BulkAction, CancelState, JobId, Wake};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{id_of, left_to_the_poll, print_json, which::Which};
+use super::{
+    id_of, left_to_the_poll, print_json,
+    which::{FILTERS, Which},
+};
 
 /// What became of a job: the word for programs, and the sentence for people.
 type Outcome = (&'static str, &'static str);
@@ -26,7 +29,7 @@ pub(in crate::cli) struct Cancel {
     #[command(flatten)]
     which: Which,
     /// Seconds that a running job may take to stop; with ids.
-    #[arg(long, requires = "ids")]
+    #[arg(long, conflicts_with_all = FILTERS)]
     grace: Option<u64>,
 }
 

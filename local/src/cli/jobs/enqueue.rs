@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgGroup, Args};
-use millrace_queue::{EnqueuedEach, JobSpec, NewJob, enqueue_each, jobs_of};
+use millrace_queue::{EnqueuedEach, JobId, JobSpec, NewJob, enqueue_each, jobs_of};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader, Lines};
@@ -144,8 +144,8 @@ async fn read<R: AsyncBufRead + Unpin>(
 async fn put(
     db: &mut PgConnection,
     batch: &mut Vec<Line<JobSpec>>,
-) -> anyhow::Result<Vec<Line<Value>>> {
-    let mut answers: Vec<Line<Value>> = Vec::with_capacity(batch.len());
+) -> anyhow::Result<Vec<Line<JobId>>> {
+    let mut answers: Vec<Line<JobId>> = Vec::with_capacity(batch.len());
     let (mut numbers, mut specs) = (Vec::new(), Vec::new());
     for Line { number, job } in batch.drain(..) {
         match job {
@@ -178,7 +178,7 @@ async fn put(
     tx.commit().await?;
     left_to_the_poll(wake);
     for (number, row) in known.into_iter().zip(rows) {
-        let job = row.map(|placed| json!(placed.id)).map_err(Into::into);
+        let job = row.map(|placed| placed.id).map_err(Into::into);
         answers.push(Line { number, job });
     }
     answers.sort_unstable_by_key(|line| line.number);

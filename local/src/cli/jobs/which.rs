@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args};
 use millrace_jobs::operate::start_bulk;
 use millrace_queue::{
-    Bulk, BulkAction, BulkCount, BulkResult, JobFilter, JobId, JobRow, State, explain, find, is_known_kind,
-    is_known_queue,
+    Bulk, BulkAction, BulkCount, BulkResult, JobFilter, JobId, JobRow, State, explain, find,
+    is_known_kind, is_known_queue,
 };
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -18,15 +18,19 @@ use super::{left_to_the_poll, print_json};
 
 /// How long `--wait` waits.
 const WAIT: Duration = Duration::from_secs(3600);
+/// The options that say which jobs are meant, when no ids do.
+pub(super) const FILTERS: [&str; 8] = [
+    "state", "kind", "queue", "tag", "owner", "group", "code", "error",
+];
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Jobs by their ids, or all of a filter.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).multiple(true)
-    .args(["ids", "state", "kind", "queue", "tag", "owner", "group", "code", "error"]))]
+    .arg("ids").args(FILTERS))]
 pub(in crate::cli) struct Which {
     /// Jobs by their ids.
-    #[arg(conflicts_with_all = ["state", "kind", "queue", "tag", "owner", "group", "code", "error", "dry_run", "wait", "reason"])]
+    #[arg(conflicts_with_all = FILTERS, conflicts_with_all = ["dry_run", "wait", "reason"])]
     pub(super) ids: Vec<String>,
     /// All jobs in these states, such as retryable,discarded; several conditions hold together.
     #[arg(long, value_delimiter = ',')]
