@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millrace_queue::{
     Bulk, BulkAction, BulkCount, BulkResult, Done, Failure, JobFilter, JobId, JobRow, NewJob,
-    State, UniqueKey, discard, enqueue_all, jobs, request_cancel, retry,
+    State, UniqueKey, enqueue_all, request_cancel, retry,
 };
 use sqlx::{Connection as _, PgConnection};
 use tokio::{sync::mpsc, time::timeout};
@@ -13,7 +13,7 @@ use crate::harness::{Bench, Db, Log, PATIENCE, Step, next};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn bulk(action: BulkAction, filter: JobFilter) -> Bulk {
+pub(crate) fn bulk(action: BulkAction, filter: JobFilter) -> Bulk {
     Bulk {
         action,
         filter,
@@ -22,18 +22,18 @@ fn bulk(action: BulkAction, filter: JobFilter) -> Bulk {
     }
 }
 
-fn tagged(tag: &str) -> JobFilter {
+pub(crate) fn tagged(tag: &str) -> JobFilter {
     JobFilter {
         tag: Some(tag.to_owned()),
         ..JobFilter::default()
     }
 }
 
-fn steps(range: std::ops::Range<i64>, tag: &str) -> Vec<NewJob> {
+pub(crate) fn steps(range: std::ops::Range<i64>, tag: &str) -> Vec<NewJob> {
     range.map(|n| Step::job(n).tag(tag)).collect()
 }
 
-async fn put_all(db: &Db, all: Vec<NewJob>) -> Vec<JobId> {
+pub(crate) async fn put_all(db: &Db, all: Vec<NewJob>) -> Vec<JobId> {
     let ids = all.iter().map(NewJob::id).collect();
     let mut conn = db.conn().await;
     drop(enqueue_all(&mut conn, all).await.expect("enqueued"));
@@ -41,7 +41,7 @@ async fn put_all(db: &Db, all: Vec<NewJob>) -> Vec<JobId> {
 }
 
 /// Ends everything that is live, as if runs had failed for good.
-async fn discard_everything(db: &Db) {
+pub(crate) async fn discard_everything(db: &Db) {
     sqlx::query(
         "select queue.end_jobs(ids, array_fill(null::uuid, array[n]), array_fill('discarded'::queue.state, array[n]),
                 array_fill('broken'::text, array[n]), array_fill('The disk was full'::text, array[n]),
@@ -65,19 +65,24 @@ async fn number(db: &Db, query: &'static str) -> i64 {
         .expect("readable")
 }
 
-/// Waits until the checkpoint of a bulk job says that it has changed so many.
-async fn has_changed(db: &Db, id: JobId, changed: u64) {
+/// Looks again and again until it holds.
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let mut tick = tokio::time::interval(Duration::from_millis(5));
     let waited = timeout(PATIENCE, async {
-        loop {
+        while !holds().await {
             tick.tick().await;
-            let checkpoint = db.job(id).await.checkpoint;
-            if checkpoint.is_some_and(|place| place["changed"] == changed) {
-                return;
-            }
         }
     });
-    waited.await.expect("it gets that far");
+    waited.await.expect("it comes to that");
+}
+
+/// Waits until the checkpoint of a bulk job says that it has changed so many.
+async fn has_changed(db: &Db, id: JobId, changed: u64) {
+    eventually(async || {
+        let checkpoint = db.job(id).await.checkpoint;
+        checkpoint.is_some_and(|place| place["changed"] == changed)
+    })
+    .await;
 }
 
 /// A transaction that keeps others from touching a live job.
@@ -126,13 +131,7 @@ async fn a_retry_runs_each_job_once_more_and_never_what_fails_again() {
         }
     );
     // All of them fail again, and that is that.
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    let quiet = timeout(PATIENCE, async {
-        while !db.is_empty().await {
-            tick.tick().await;
-        }
-    });
-    quiet.await.expect("nothing is left to do");
+    eventually(async || db.is_empty().await).await;
     let mut ran = log.all();
     ran.sort_unstable();
     assert!(ran.iter().copied().eq(0..1_200), "{} runs", ran.len());
@@ -208,19 +207,8 @@ async fn a_cancelled_bulk_job_stops_between_two_batches_and_a_retry_does_the_res
         .expect("requested");
     answer.wake.fire(&worker.notifier);
     // It is told before it can go on.
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    let told = timeout(PATIENCE, async {
-        while number(
-            &db,
-            "select count(*) from queue.job where cancel_delivered_at is not null",
-        )
-        .await
-            == 0
-        {
-            tick.tick().await;
-        }
-    });
-    told.await.expect("delivered");
+    let told = "select count(*) from queue.job where cancel_delivered_at is not null";
+    eventually(async || number(&db, told).await == 1).await;
     lock.rollback().await.expect("let go");
     db.reaches(id, State::Cancelled).await;
     let left = number(&db, "select count(*) from queue.job where kind = 'step'").await;
@@ -422,212 +410,4 @@ async fn running_jobs_are_asked_to_stop_or_ended_by_force() {
         assert_eq!(reason, Some(format!("{state} by eve: it hangs")));
     }
     worker.drain().await;
-}
-
-#[tokio::test]
-async fn filters_know_states_kinds_codes_errors_and_ends() {
-    let db = Db::new().await;
-    let mut conn = db.conn().await;
-    let ended = db.put(Step::job(1).tag("a")).await;
-    discard_everything(&db).await;
-    let at = db.job(ended).await.finished_at.expect("ended");
-    let by_hand = db.put(Step::job(2).tag("a").queue("else")).await;
-    discard(&mut conn, by_hand, "not wanted")
-        .await
-        .expect("discarded")
-        .wake
-        .fire(&millrace_bus::Notifier::silent());
-    let late = db.put(Step::job(3).tag("a").delay(HOUR)).await;
-    let retryable = db.put(Step::job(4).tag("b")).await;
-    sqlx::query(
-        r#"update queue.job set state = 'retryable', run_at = now() + interval '1 hour', started_at = now(),
-              errors = '[{"code": "timeout", "error": "It took too long"}]' where id = $1"#,
-    )
-    .bind(retryable)
-    .execute(&db.pool)
-    .await
-    .expect("it has failed");
-    let text = |text: &str| Some(text.to_owned());
-    let any = JobFilter::default;
-    for (filter, listed, retried, cancelled) in [
-        (
-            JobFilter {
-                kind: text("step"),
-                ..any()
-            },
-            vec![retryable, late, by_hand, ended],
-            3,
-            2,
-        ),
-        (
-            JobFilter {
-                kind: text("mourn"),
-                ..any()
-            },
-            vec![],
-            0,
-            0,
-        ),
-        (
-            JobFilter {
-                queue: text("else"),
-                ..any()
-            },
-            vec![by_hand],
-            1,
-            0,
-        ),
-        (tagged("a"), vec![late, by_hand, ended], 2, 1),
-        (
-            JobFilter {
-                states: vec![State::Scheduled],
-                ..any()
-            },
-            vec![late],
-            1,
-            1,
-        ),
-        (
-            JobFilter {
-                states: vec![State::Discarded, State::Running],
-                ..any()
-            },
-            vec![by_hand, ended],
-            2,
-            0,
-        ),
-        (
-            JobFilter {
-                states: vec![State::Completed],
-                ..any()
-            },
-            vec![],
-            0,
-            0,
-        ),
-        (
-            JobFilter {
-                code: text("broken"),
-                ..any()
-            },
-            vec![ended],
-            1,
-            0,
-        ),
-        (
-            JobFilter {
-                code: text("timeout"),
-                ..any()
-            },
-            vec![retryable],
-            1,
-            1,
-        ),
-        (
-            JobFilter {
-                error: text("TOO LONG"),
-                ..any()
-            },
-            vec![retryable],
-            1,
-            1,
-        ),
-        (
-            JobFilter {
-                error: text("disk"),
-                ..any()
-            },
-            vec![ended],
-            1,
-            0,
-        ),
-        (
-            JobFilter {
-                error: text("%"),
-                ..any()
-            },
-            vec![],
-            0,
-            0,
-        ),
-        (
-            JobFilter {
-                ended_before: Some(at),
-                ..any()
-            },
-            vec![],
-            0,
-            0,
-        ),
-        (
-            JobFilter {
-                ended_after: Some(at),
-                ..any()
-            },
-            vec![by_hand, ended],
-            2,
-            0,
-        ),
-        (
-            JobFilter {
-                ended_before: Some(at + chrono::TimeDelta::microseconds(1)),
-                ..any()
-            },
-            vec![ended],
-            1,
-            0,
-        ),
-    ] {
-        let found = jobs(&mut conn, &filter, None, 10).await.expect("readable");
-        let found: Vec<JobId> = found.iter().map(|job| job.id).collect();
-        assert_eq!(found, listed, "{filter:?}");
-        for (action, expected) in [
-            (BulkAction::Retry, retried),
-            (BulkAction::Cancel, cancelled),
-        ] {
-            let count = bulk(action, filter.clone())
-                .count(&mut conn)
-                .await
-                .expect("counted");
-            assert_eq!(
-                count,
-                BulkCount {
-                    count: expected,
-                    capped: false
-                },
-                "{action:?} {filter:?}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn counting_stops_at_a_limit() {
-    let db = Db::new().await;
-    let mut conn = db.conn().await;
-    let all = steps(0..10_001, "flood")
-        .into_iter()
-        .map(|job| job.delay(HOUR));
-    let ids = put_all(&db, all.collect()).await;
-    let wanted = bulk(BulkAction::Cancel, tagged("flood"));
-    let count = wanted.count(&mut conn).await.expect("counted");
-    assert_eq!(
-        count,
-        BulkCount {
-            count: 10_000,
-            capped: true
-        }
-    );
-    let gone = request_cancel(&mut conn, ids[0], "one less")
-        .await
-        .expect("cancelled");
-    drop(gone);
-    let count = wanted.count(&mut conn).await.expect("counted");
-    assert_eq!(
-        count,
-        BulkCount {
-            count: 10_000,
-            capped: false
-        }
-    );
 }

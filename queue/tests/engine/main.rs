@@ -8,6 +8,8 @@ mod cancel;
 mod complete;
 /// Bad rows among good ones.
 mod each;
+/// What is listed and counted by a filter.
+mod filter;
 /// What all workers together can do.
 mod fleet;
 /// Dependencies, on_failure, unique keys.
