@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool, error::DatabaseError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ impl Bulk {
             };
             let size = page.len();
             let mut tx = conn.begin().await?;
-            let (changed, wake) = self.act(&mut tx, run, &page).await?;
+            let (changed, wake) = self.act_on_all(&mut tx, run, &page).await?;
             (place.kind, place.id) = (kind, id);
             place.result.changed += changed as u64;
             place.result.skipped += size.saturating_sub(changed) as u64;
@@ -113,6 +113,41 @@ impl Bulk {
         }
     }
 
+    /// At once; or where a row is in the way of the others, one by one, so that it alone is left out.
+    async fn act_on_all(
+        &self,
+        tx: &mut PgConnection,
+        run: &Run,
+        page: &Page,
+    ) -> Result<(usize, Wake), sqlx::Error> {
+        let mut attempt = tx.begin().await?;
+        match self.act(&mut attempt, run, page).await {
+            Ok(acted) => {
+                attempt.commit().await?;
+                return Ok(acted);
+            }
+            Err(error) if is_of_a_row(&error) => attempt.rollback().await?,
+            Err(error) => return Err(error),
+        }
+        let (mut changed, mut wake) = (0, Wake::none());
+        for (id, single) in page.singles() {
+            let mut attempt = tx.begin().await?;
+            match self.act(&mut attempt, run, &single).await {
+                Ok((done, news)) => {
+                    attempt.commit().await?;
+                    changed += done;
+                    wake.merge(news);
+                }
+                Err(error) if is_of_a_row(&error) => {
+                    attempt.rollback().await?;
+                    run.log(format!("job {id} is left as it is: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((changed, wake))
+    }
+
     /// What is no more as it was when it was found is left alone.
     async fn act(
         &self,
@@ -149,7 +184,23 @@ impl Bulk {
     }
 }
 
+/// Whether the data of some row is refused (classes 22 and 23): it is so again, however often it is tried.
+fn is_of_a_row(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
 impl Page {
+    fn singles(&self) -> Vec<(Uuid, Self)> {
+        match self {
+            Self::Live(ids) => ids.iter().map(|id| (*id, Self::Live(vec![*id]))).collect(),
+            Self::Ended(jobs) => {
+                let single = |job: &(String, Uuid)| (job.1, Self::Ended(vec![job.clone()]));
+                jobs.iter().map(single).collect()
+            }
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Live(ids) => ids.len(),

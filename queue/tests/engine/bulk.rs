@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use millrace_queue::{
-    Bulk, BulkAction, BulkCount, BulkResult, Done, Failure, JobFilter, JobId, JobRow, NewJob,
-    State, UniqueKey, enqueue_all, request_cancel, retry,
+    Bulk, BulkAction, BulkCount, BulkResult, Done, Failure, JobFilter, JobId, JobRow, LogLine,
+    NewJob, State, UniqueKey, enqueue_all, request_cancel, retry,
 };
 use sqlx::{Connection as _, PgConnection};
 use tokio::{sync::mpsc, time::timeout};
@@ -372,6 +372,39 @@ async fn jobs_that_moved_on_or_whose_key_is_taken_are_skipped() {
     assert_eq!(next(&mut heard).await, 1, "the oldest has the key");
     worker.drain().await;
     assert!(heard.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_bad_row_is_left_out_and_does_not_keep_the_others() {
+    let db = Db::new().await;
+    let bench = Bench::new(|_, _| async { Ok(Done::Completed) });
+    let all = steps(0..3, "flood").into_iter().map(|job| job.delay(HOUR));
+    let ids = put_all(&db, all.collect()).await;
+    // Cannot be inserted when its job is cancelled.
+    sqlx::query(r#"update queue.job set on_failure = '{"args": {}}' where id = $1"#)
+        .bind(ids[1])
+        .execute(&db.pool)
+        .await
+        .expect("broken");
+    let worker = db.worker(&bench).await;
+    let id = db
+        .put(NewJob::new(&bulk(BulkAction::Cancel, tagged("flood"))))
+        .await;
+    let row = db.reaches(id, State::Completed).await;
+    assert_eq!(
+        result(&row),
+        BulkResult {
+            changed: 2,
+            skipped: 1
+        }
+    );
+    assert_eq!(db.job(ids[1]).await.state, State::Scheduled);
+    worker.drain().await;
+    let log = LogLine::of_job(&db.pool, id, (0, 0), 10)
+        .await
+        .expect("readable");
+    let named = format!("job {} is left as it is", ids[1]);
+    assert!(log[0].line.starts_with(&named), "{log:?}");
 }
 
 #[tokio::test]

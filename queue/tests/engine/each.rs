@@ -138,7 +138,7 @@ async fn jobs_from_json_have_the_policy_of_their_kind_and_their_own_wishes() {
     // A worker registers the kinds.
     let bench = Bench::new(|_, _| async { Ok(millrace_queue::Done::Completed) });
     db.worker_with(&bench, |options| {
-        options.queues = vec![("none".to_owned(), 1)]
+        options.queues = vec![("none".to_owned(), 1)];
     })
     .await
     .drain()
