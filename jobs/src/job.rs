@@ -56,7 +56,7 @@ macro_rules! kinds {
             const BACKOFF: millrace_queue::Backoff = <Self as $crate::Job>::BACKOFF;
         })+
 
-        /// Every kind with its handler and its schedule.
+        /// Every kind with its handler and its schedule, and the engine's own.
         pub fn registry() -> millrace_queue::Registry<$crate::Services> {
             let registry = millrace_queue::Registry::new()
                 $(.register::<$name>(|job, run, services: $crate::Services| {
@@ -67,7 +67,11 @@ macro_rules! kinds {
                     })
                 }))+;
             let schedules = [$(<$name as $crate::Job>::schedule()),+];
-            schedules.into_iter().flatten().fold(registry, millrace_queue::Registry::schedule)
+            schedules
+                .into_iter()
+                .flatten()
+                .fold(registry, millrace_queue::Registry::schedule)
+                .bulk($crate::operate::QUEUE, |services: &$crate::Services| services.db.clone())
         }
     };
 }

@@ -9,6 +9,8 @@ pub mod flows;
 mod job;
 /// The kinds.
 pub mod kinds;
+/// What operators do to many jobs at once.
+pub mod operate;
 /// Objects that no row names.
 pub mod orphans;
 /// A chunk or the audio: the encoder and the store side by side.

@@ -1,21 +1,31 @@
 //! Pages through jobs, live and finished.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{Arguments as _, PgConnection};
 use uuid::Uuid;
 
-use crate::{JobId, State};
+use crate::{
+    JobFilter, JobId, State,
+    filter::{ended, live},
+};
 
-/// What jobs to look for; what is `None` or empty matches all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    pub states: Vec<State>,
-    pub kind: Option<String>,
-    pub queue: Option<String>,
-    pub owner: Option<Uuid>,
-    pub group: Option<Uuid>,
-    pub tag: Option<String>,
-}
+const LIVE: &str = concat!(
+    "select id, kind, queue, state, priority, attempt, max_attempts, crash_count, run_at, created_at, started_at,
+            null::timestamptz as finished_at, worker_id, owner, group_id, tags, cancel_requested_at, null::text as code,
+            errors -> -1 ->> 'error' as reason
+       from queue.job
+      where ($11::uuid is null or id < $11) and",
+    live!(),
+    "order by id desc limit $12"
+);
+const ENDED: &str = concat!(
+    "select id, kind, queue, state, priority, attempt, max_attempts, crash_count, run_at, created_at, started_at,
+            finished_at, worker_id, owner, group_id, tags, cancel_requested_at, code, reason
+       from queue.history
+      where ($11::uuid is null or id < $11) and",
+    ended!(),
+    "order by id desc limit $12"
+);
 
 /// A line of a list of jobs.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -52,24 +62,16 @@ pub async fn jobs(
     before: Option<JobId>,
     limit: i64,
 ) -> Result<Vec<JobSummary>, sqlx::Error> {
-    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    let live = states.is_empty() || filter.states.iter().any(|state| !state.is_terminal());
-    let ended = states.is_empty() || filter.states.iter().any(|state| state.is_terminal());
+    let states = &filter.states;
+    let live = states.is_empty() || states.iter().any(|state| !state.is_terminal());
+    let ended = states.is_empty() || states.iter().any(|state| state.is_terminal());
     let mut found: Vec<JobSummary> = Vec::new();
-    for (wanted, statement) in [
-        (live, include_str!("browse_live.sql")),
-        (ended, include_str!("browse_ended.sql")),
-    ] {
+    for (wanted, statement) in [(live, LIVE), (ended, ENDED)] {
         if wanted {
-            let rows: Vec<JobSummary> = sqlx::query_as(statement)
-                .bind(&states)
-                .bind(&filter.kind)
-                .bind(&filter.queue)
-                .bind(filter.owner)
-                .bind(filter.group)
-                .bind(&filter.tag)
-                .bind(before)
-                .bind(limit)
+            let mut arguments = filter.arguments(states)?;
+            arguments.add(before).map_err(sqlx::Error::Encode)?;
+            arguments.add(limit).map_err(sqlx::Error::Encode)?;
+            let rows: Vec<JobSummary> = sqlx::query_as_with(statement, arguments)
                 .fetch_all(&mut *conn)
                 .await?;
             found.extend(rows);

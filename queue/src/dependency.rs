@@ -28,7 +28,9 @@ impl Edges {
             return Ok(edges);
         }
         let inside: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
-        refuse_circles(jobs, &inside)?;
+        if !in_circles(jobs, &inside).is_empty() {
+            return Err(EnqueueError::Circle);
+        }
         let mut outside: Vec<Uuid> = jobs
             .iter()
             .flat_map(|job| &job.parents)
@@ -140,8 +142,8 @@ pub async fn wait_also(
     Ok(true)
 }
 
-/// Kahn's algorithm over the parents within the call.
-fn refuse_circles(jobs: &[NewJob], inside: &HashSet<JobId>) -> Result<(), EnqueueError> {
+/// The jobs that are in circles of the call, or wait for one, by Kahn's algorithm.
+pub(crate) fn in_circles(jobs: &[NewJob], inside: &HashSet<JobId>) -> HashSet<JobId> {
     let mut children: HashMap<JobId, Vec<JobId>> = HashMap::new();
     let mut unmet: HashMap<JobId, usize> = HashMap::new();
     for job in jobs {
@@ -156,9 +158,9 @@ fn refuse_circles(jobs: &[NewJob], inside: &HashSet<JobId>) -> Result<(), Enqueu
         .map(|job| job.id)
         .filter(|id| !unmet.contains_key(id))
         .collect();
-    let mut seen = 0;
+    let mut stuck = inside.clone();
     while let Some(id) = free.pop() {
-        seen += 1;
+        stuck.remove(&id);
         for child in children.remove(&id).unwrap_or_default() {
             if let Some(left) = unmet.get_mut(&child) {
                 *left -= 1;
@@ -168,17 +170,13 @@ fn refuse_circles(jobs: &[NewJob], inside: &HashSet<JobId>) -> Result<(), Enqueu
             }
         }
     }
-    if seen == jobs.len() {
-        Ok(())
-    } else {
-        Err(EnqueueError::Circle)
-    }
+    stuck
 }
 
-type Parents = (HashSet<JobId>, HashMap<JobId, State>);
+pub(crate) type Parents = (HashSet<JobId>, HashMap<JobId, State>);
 
 /// The live ones among `wanted`, locked in id order, and how the others ended.
-async fn find_parents(
+pub(crate) async fn find_parents(
     conn: &mut PgConnection,
     mut wanted: Vec<Uuid>,
 ) -> Result<Parents, EnqueueError> {
@@ -241,11 +239,8 @@ mod tests {
             b.clone().after(&[ia]),
             c.clone().after(&[ia, ib]),
         ];
-        assert!(refuse_circles(&diamond, &inside).is_ok());
+        assert!(in_circles(&diamond, &inside).is_empty());
         let circle = [a.after(&[ic]), b.after(&[ia]), c.after(&[ib])];
-        assert!(matches!(
-            refuse_circles(&circle, &inside),
-            Err(EnqueueError::Circle)
-        ));
+        assert_eq!(in_circles(&circle, &inside), inside);
     }
 }

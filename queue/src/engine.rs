@@ -63,7 +63,7 @@ pub struct EngineOptions {
     pub schedules: Duration,
     /// How long running jobs may go on after a shutdown was asked for. Then they are told to stop, and released.
     pub drain_timeout: Duration,
-    /// How long finished jobs stay in the history.
+    /// How many days finished jobs stay in the history, unless an operator says otherwise ([`keep`](crate::keep)).
     pub keep_days: i32,
     pub worker_name: String,
     pub version: String,
@@ -376,9 +376,12 @@ async fn register<C: Clone + Send + Sync + 'static>(
     for limit in registry.limits() {
         limit.register(&mut conn).await?;
     }
-    // What holds for queues without a policy of their own.
+    // What holds for queues without a policy of their own, unless an operator said otherwise.
     sqlx::query(
-        "update queue.queue set keep_days = $1 where name = '*' and keep_days is distinct from $1",
+        "update queue.queue
+            set keep_days = case when keep_days is not distinct from keep_default then $1 else keep_days end,
+                keep_default = $1
+          where name = '*' and keep_default is distinct from $1",
     )
     .bind(options.keep_days)
     .execute(&mut *conn)

@@ -51,7 +51,10 @@ pub struct EnqueuedAll {
 pub enum EnqueueError {
     /// Arguments, keys or names cannot be stored; nothing was inserted, and the transaction goes on.
     #[error("a {kind} job cannot be stored: {reason}")]
-    Arguments { kind: &'static str, reason: String },
+    Arguments { kind: String, reason: String },
+    /// Another job has its id.
+    #[error("there is a job {0} already")]
+    TakenId(JobId),
     /// A parent is neither live nor in the history.
     #[error("job {0} is to run after a job that does not exist: {1}")]
     UnknownParent(JobId, JobId),
@@ -99,7 +102,7 @@ pub async fn enqueue_all(
 ) -> Result<EnqueuedAll, EnqueueError> {
     for job in &jobs {
         validate::check(job).map_err(|reason| EnqueueError::Arguments {
-            kind: job.kind,
+            kind: job.kind.to_string(),
             reason,
         })?;
     }
@@ -116,7 +119,7 @@ pub async fn enqueue_all(
     enqueue_together(conn, jobs).await
 }
 
-async fn enqueue_together(
+pub(crate) async fn enqueue_together(
     conn: &mut PgConnection,
     mut jobs: Vec<NewJob>,
 ) -> Result<EnqueuedAll, EnqueueError> {
@@ -177,7 +180,7 @@ async fn enqueue_together(
 /// insert. Limits are looked up only when there is any.
 async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, EnqueueError> {
     let unusable = |reason| EnqueueError::Arguments {
-        kind: job.kind,
+        kind: job.kind.to_string(),
         reason,
     };
     let args = job
@@ -194,7 +197,7 @@ async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, Enque
          returning queue.news(queue, gate)",
     )
     .bind(job.id)
-    .bind(job.kind)
+    .bind(&*job.kind)
     .bind(&job.queue)
     .bind(job.priority)
     .bind(args)
@@ -225,7 +228,7 @@ async fn insert(
     for job in jobs {
         rows.push(job, edges.pending.get(&job.id).copied().unwrap_or(0))
             .map_err(|reason| EnqueueError::Arguments {
-                kind: job.kind,
+                kind: job.kind.to_string(),
                 reason,
             })?;
     }
@@ -309,7 +312,7 @@ impl<'a> Rows<'a> {
             .push(job.on_failure.as_ref().map(|j| j.to_spec()).transpose()?);
         self.backoffs.push(job.backoff.map(Json));
         self.ids.push(job.id.0);
-        self.kinds.push(job.kind);
+        self.kinds.push(&job.kind);
         self.queues.push(&job.queue);
         self.priorities.push(job.priority);
         self.run_ats.push(run_at);

@@ -1,6 +1,6 @@
 //! A job that is not enqueued yet.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey};
 #[derive(Debug, Clone)]
 pub struct NewJob {
     pub(crate) id: JobId,
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) queue: String,
     /// An error is kept until the insert, where there is somebody to tell.
     pub(crate) args: Result<Value, String>,
@@ -73,15 +73,27 @@ impl NewJob {
             Err(error) => Err(error.to_string()),
         };
         Self {
-            id: JobId::new(),
-            kind: K::KIND,
-            queue: K::QUEUE.to_owned(),
             args,
             priority: K::PRIORITY,
-            start: Start::Now,
             max_attempts: K::MAX_ATTEMPTS,
             max_crashes: K::MAX_CRASHES,
             timeout: K::TIMEOUT,
+            ..Self::of(K::KIND, K::QUEUE.to_owned(), Value::Null)
+        }
+    }
+
+    /// A job of a kind that is known by its name. Its policy is for the caller to say.
+    pub(crate) fn of(kind: impl Into<Cow<'static, str>>, queue: String, args: Value) -> Self {
+        Self {
+            id: JobId::new(),
+            kind: kind.into(),
+            queue,
+            args: Ok(args),
+            priority: 0,
+            start: Start::Now,
+            max_attempts: 1,
+            max_crashes: 1,
+            timeout: Duration::ZERO,
             backoff: None,
             owner: None,
             limit_key: None,

@@ -111,7 +111,7 @@ impl Keys {
     ) -> Result<(), EnqueueError> {
         let (mode, most) = unique.mode.words();
         let spec = job.to_spec().map_err(|reason| EnqueueError::Arguments {
-            kind: job.kind,
+            kind: job.kind.to_string(),
             reason,
         })?;
         let states: Option<Vec<&str>> = unique

@@ -89,6 +89,8 @@ impl Keeper {
             tokio::select! {
                 () = sleep_until(next) => {}
                 () = self.bell.notified() => look_at = Instant::now(),
+                // What it has no room for, others should know at once.
+                () = self.slots.holds_changed() => beat_at = Instant::now(),
                 () = stop.cancelled() => {}
             }
         }
@@ -109,10 +111,11 @@ impl Keeper {
         let deadline = Instant::now() + self.lease;
         let limit = self.lease / 3;
         let running = i32::try_from(self.slots.used()).unwrap_or(i32::MAX);
+        let held = self.slots.held();
         let answer = timeout(limit, async {
             let conn = self.link.conn().await?;
-            announce(conn, &self.worker, running, self.draining.is_cancelled()).await?;
             let drains = self.draining.is_cancelled();
+            announce(conn, &self.worker, running, &held, drains).await?;
             if tickets.is_empty()
                 || mutant::on(Mutant::NeverRenews)
                 || (drains && mutant::on(Mutant::DrainUnrenewed))
@@ -256,13 +259,15 @@ async fn announce(
     conn: &mut PgConnection,
     worker: &Worker,
     running: i32,
+    held: &[String],
     draining: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into queue.worker (id, name, version, queues, kinds, slots, running, draining)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+        "insert into queue.worker (id, name, version, queues, kinds, slots, running, draining, held)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (id) do update
-            set running = excluded.running, draining = excluded.draining, heartbeat_at = clock_timestamp()",
+            set running = excluded.running, draining = excluded.draining, held = excluded.held,
+                heartbeat_at = clock_timestamp()",
     )
     .bind(worker.id)
     .bind(&worker.name)
@@ -272,6 +277,7 @@ async fn announce(
     .bind(worker.slots)
     .bind(running)
     .bind(draining)
+    .bind(held)
     .execute(conn)
     .await?;
     Ok(())

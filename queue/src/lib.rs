@@ -16,6 +16,8 @@ mod backend;
 mod backoff;
 /// Pages through jobs.
 mod browse;
+/// One action on all jobs of a filter, as a job.
+mod bulk;
 /// Claims work for all queues in one statement.
 mod claim;
 /// Commits an effect together with the completion.
@@ -26,6 +28,8 @@ mod control;
 mod dependency;
 /// The way out of a worker.
 mod drain;
+/// Inserts what can be inserted, and says what is wrong with the rest.
+mod each;
 /// A worker process, from start to drained.
 mod engine;
 /// Inserts jobs in the caller's transaction.
@@ -36,6 +40,8 @@ mod execute;
 mod explain;
 /// The statements that claim.
 mod fetch;
+/// Which jobs are meant.
+mod filter;
 /// Reads one job.
 mod find;
 /// What all workers together are doing.
@@ -45,6 +51,8 @@ mod hand_out;
 mod id;
 /// A job that is not enqueued yet.
 mod job;
+/// How long finished jobs are kept.
+mod keep;
 /// Who gets a unique key.
 mod keys;
 /// A kind: name and policy.
@@ -85,6 +93,8 @@ mod sample;
 mod schedule;
 /// The free places of each queue.
 mod slots;
+/// Jobs from JSON.
+mod spec;
 /// The states of a job.
 mod state;
 /// Cancel, retry, discard.
@@ -103,19 +113,23 @@ mod validate;
 mod wake;
 
 pub use backoff::Backoff;
-pub use browse::{JobFilter, JobSummary, jobs};
+pub use browse::{JobSummary, jobs};
+pub use bulk::{Bulk, BulkAction, BulkCount, BulkResult};
 pub use control::{
     Switched, limit_kind, limit_queue, pause_kind, pause_queue, resume_kind, resume_queue,
 };
 pub use dependency::wait_also;
 pub use drain::Drained;
+pub use each::{EnqueuedEach, enqueue_each};
 pub use engine::{Engine, EngineOptions};
 pub use enqueue::{EnqueueError, Enqueued, EnqueuedAll, Placed, enqueue, enqueue_all};
 pub use explain::{Reason, explain};
+pub use filter::JobFilter;
 pub use find::{JobRow, find};
-pub use fleet::{group_is_live, live_groups, live_slots};
+pub use fleet::{group_is_live, is_known_kind, is_known_queue, live_groups, live_slots};
 pub use id::JobId;
 pub use job::{FailureNote, NewJob};
+pub use keep::{KeepError, Retention, keep, retentions};
 pub use kind::Kind;
 pub use limit::Limit;
 pub use log::LogLine;
@@ -131,6 +145,7 @@ pub use roster::{
 pub use run::{LeaseError, Run};
 pub use schedule::{CatchUp, Schedule};
 pub use slots::Holds;
+pub use spec::{JobOptions, JobSpec, UniqueMode, UnknownKind, jobs_of};
 pub use state::{State, UnknownState};
 pub use steer::{
     CancelAnswer, CancelState, CancelledGroup, Steered, cancel_group, discard, request_cancel,

@@ -60,7 +60,20 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
     /// When the name or an alias is registered already: two handlers for one kind are a bug of the program.
     #[must_use]
     pub fn register<K: Kind>(
+        self,
+        handler: impl Fn(K, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        self.register_in(K::QUEUE, handler)
+    }
+
+    /// Adds a kind whose jobs go to `queue` instead of the kind's own, when they are enqueued by its name.
+    ///
+    /// # Panics
+    /// As [`Registry::register`] does.
+    #[must_use]
+    pub fn register_in<K: Kind>(
         mut self,
+        queue: &'static str,
         handler: impl Fn(K, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Self {
         let handler: Handler<C> = Arc::new(
@@ -83,7 +96,7 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         }
         self.policies.push(Policy {
             kind: K::KIND,
-            queue: K::QUEUE,
+            queue,
             aliases: K::ALIASES,
             priority: K::PRIORITY,
             max_attempts: K::MAX_ATTEMPTS.into(),

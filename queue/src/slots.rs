@@ -46,10 +46,12 @@ pub(crate) struct Slots {
     /// Something is due soon.
     clock: AtomicBool,
     bell: Notify,
+    /// Rung when a queue is held or released.
+    holds: Notify,
 }
 
 /// Keeps a worker from claiming for some of its queues, while something that their jobs need is short on its machine.
-/// Running jobs go on, and other workers claim. Nothing of it is stored: it ends with the process.
+/// Running jobs go on, and other workers claim. It ends with the process.
 #[derive(Debug, Clone)]
 pub struct Holds {
     slots: Arc<Slots>,
@@ -64,6 +66,7 @@ impl Holds {
     pub fn hold(&self, queue: &str) {
         if let Some(slots) = self.slots.queues.get(queue) {
             slots.held.store(true, Ordering::SeqCst);
+            self.slots.holds.notify_one();
         }
     }
 
@@ -71,6 +74,7 @@ impl Holds {
     pub fn release(&self, queue: &str) {
         if let Some(slots) = self.slots.queues.get(queue) {
             slots.held.store(false, Ordering::SeqCst);
+            self.slots.holds.notify_one();
             self.slots.wake(queue);
         }
     }
@@ -103,6 +107,7 @@ impl Slots {
             queues,
             clock: AtomicBool::new(true),
             bell: Notify::new(),
+            holds: Notify::new(),
         })
     }
 
@@ -205,6 +210,21 @@ impl Slots {
             queue,
             slots: self.clone(),
         })
+    }
+
+    /// The queues that are held.
+    pub(crate) fn held(&self) -> Vec<String> {
+        let held = |slots: &&Arc<QueueSlots>| slots.held.load(Ordering::SeqCst);
+        self.queues
+            .values()
+            .filter(held)
+            .map(|slots| slots.name.clone())
+            .collect()
+    }
+
+    /// Waits until a queue is held or released.
+    pub(crate) async fn holds_changed(&self) {
+        self.holds.notified().await;
     }
 
     /// The places in use.

@@ -67,6 +67,11 @@ impl State {
     }
 }
 
+/// As the database takes several of them.
+pub(crate) fn words(states: &[State]) -> Vec<&'static str> {
+    states.iter().map(|state| state.as_str()).collect()
+}
+
 impl FromStr for State {
     type Err = UnknownState;
 

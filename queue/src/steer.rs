@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{JobId, State, Wake, job::millis};
+use crate::{JobId, State, Wake, job::millis, state::words};
 
 /// What a request to cancel has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,146 @@ pub async fn cancel_group(
     cancel(conn, &ids, reason).await
 }
 
-async fn cancel(
+/// Runs a job again: now, when it waits for its time; from the history with its attempts and crashes forgiven, when it
+/// ended unhappily. Its id, errors, checkpoint and `run_no` stay. Refused while another job holds its unique key.
+///
+/// # Errors
+/// Those of the statements.
+pub async fn retry(conn: &mut PgConnection, job: JobId) -> Result<Steered, sqlx::Error> {
+    let mut steered = retry_live(conn, &[job.0], &[State::Scheduled, State::Retryable]).await?;
+    if steered.is_empty() {
+        steered = retry_ended(conn, &[job.0], None).await?;
+    }
+    Ok(steered.into())
+}
+
+/// Ends a live job by force, without waiting for its worker: whatever that still writes is refused.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn discard(
+    conn: &mut PgConnection,
+    job: JobId,
+    reason: &str,
+) -> Result<Steered, sqlx::Error> {
+    Ok(discard_all(conn, &[job.0], reason).await?.into())
+}
+
+/// What was done to several jobs: one entry for each to which it was done.
+#[derive(Debug)]
+pub(crate) struct SteeredAll {
+    pub(crate) count: usize,
+    pub(crate) wake: Wake,
+}
+
+impl SteeredAll {
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl From<SteeredAll> for Steered {
+    fn from(all: SteeredAll) -> Self {
+        Self {
+            done: !all.is_empty(),
+            wake: all.wake,
+        }
+    }
+}
+
+/// Those of `ids` that are live in one of `states`, locked in the order of their ids.
+pub(crate) async fn lock(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    states: &[State],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id from queue.job where id = any($1) and state = any($2::text[]::queue.state[]) order by id for update",
+    )
+    .bind(ids)
+    .bind(words(states))
+    .fetch_all(conn)
+    .await
+}
+
+/// Makes live jobs that wait for their time run now.
+pub(crate) async fn retry_live(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    states: &[State],
+) -> Result<SteeredAll, sqlx::Error> {
+    let ids = lock(conn, ids, states).await?;
+    let news: Vec<String> = sqlx::query_scalar(
+        "update queue.job set state = 'available', run_at = clock_timestamp()
+          where id = any($1) returning queue.news(queue, gate)",
+    )
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(SteeredAll {
+        count: news.len(),
+        wake: Wake::queues(news),
+    })
+}
+
+/// Brings jobs that ended unhappily, by `ended_by` if there is one, back from the history.
+pub(crate) async fn retry_ended(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    ended_by: Option<DateTime<Utc>>,
+) -> Result<SteeredAll, sqlx::Error> {
+    let news: Vec<String> = sqlx::query_scalar(
+        "select wake from queue.retry_all_ended($1, coalesce($2, 'infinity'::timestamptz))",
+    )
+    .bind(ids)
+    .bind(ended_by)
+    .fetch_all(conn)
+    .await?;
+    Ok(SteeredAll {
+        count: news.len(),
+        wake: Wake::queues(news),
+    })
+}
+
+/// Ends live jobs by force.
+pub(crate) async fn discard_all(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    reason: &str,
+) -> Result<SteeredAll, sqlx::Error> {
+    let rows: Vec<(Uuid, Option<Uuid>)> =
+        sqlx::query_as("select id, token from queue.job where id = any($1) order by id for update")
+            .bind(ids)
+            .fetch_all(&mut *conn)
+            .await?;
+    if rows.is_empty() {
+        return Ok(SteeredAll {
+            count: 0,
+            wake: Wake::none(),
+        });
+    }
+    let (ids, tokens): (Vec<Uuid>, Vec<Option<Uuid>>) = rows.iter().copied().unzip();
+    let answer: Vec<(Option<Uuid>, Option<String>)> = sqlx::query_as(
+        "select ended, wake from queue.end_jobs($1, $2, array_fill('discarded'::queue.state, array[$4]),
+             array_fill('discarded'::text, array[$4]), array_fill($3::text, array[$4]),
+             array_fill(null::jsonb, array[$4]), array_fill(null::jsonb, array[$4]))",
+    )
+    .bind(&ids)
+    .bind(&tokens)
+    .bind(reason)
+    .bind(i32::try_from(ids.len()).unwrap_or(i32::MAX))
+    .fetch_all(conn)
+    .await?;
+    let count = answer.iter().filter(|row| row.0.is_some()).count();
+    let mut wake = Wake::queues(answer.into_iter().filter_map(|row| row.1));
+    for (id, _) in rows.into_iter().filter(|row| row.1.is_some()) {
+        wake.cancel(JobId(id));
+    }
+    Ok(SteeredAll { count, wake })
+}
+
+/// Cancels jobs, at once or by request.
+pub(crate) async fn cancel(
     conn: &mut PgConnection,
     ids: &[Uuid],
     reason: &str,
@@ -133,68 +273,4 @@ async fn cancel(
         }
     }
     Ok(answer)
-}
-
-/// Runs a job again: now, when it waits for its time; from the history with its attempts and crashes forgiven, when it
-/// ended unhappily. Its id, errors, checkpoint and `run_no` stay. Refused while another job holds its unique key.
-///
-/// # Errors
-/// Those of the statements.
-pub async fn retry(conn: &mut PgConnection, job: JobId) -> Result<Steered, sqlx::Error> {
-    let queue: Option<String> = sqlx::query_scalar(
-        "update queue.job set state = 'available', run_at = clock_timestamp()
-          where id = $1 and state in ('scheduled', 'retryable') returning queue",
-    )
-    .bind(job)
-    .fetch_optional(&mut *conn)
-    .await?;
-    let queue = match queue {
-        Some(queue) => Some(queue),
-        None => {
-            sqlx::query_scalar("select queue.retry_ended($1)")
-                .bind(job)
-                .fetch_one(conn)
-                .await?
-        }
-    };
-    Ok(Steered {
-        done: queue.is_some(),
-        wake: Wake::queues(queue),
-    })
-}
-
-/// Ends a live job by force, without waiting for its worker: whatever that still writes is refused.
-///
-/// # Errors
-/// Those of the statement.
-pub async fn discard(
-    conn: &mut PgConnection,
-    job: JobId,
-    reason: &str,
-) -> Result<Steered, sqlx::Error> {
-    let row: Option<(Option<Uuid>, State)> =
-        sqlx::query_as("select token, state from queue.job where id = $1 for update")
-            .bind(job)
-            .fetch_optional(&mut *conn)
-            .await?;
-    let Some((token, state)) = row else {
-        return Ok(Steered {
-            done: false,
-            wake: Wake::none(),
-        });
-    };
-    let rows: Vec<(Option<Uuid>, Option<String>)> = sqlx::query_as(
-        "select ended, wake from queue.end_jobs(array[$1::uuid], array[$2::uuid], array['discarded'::queue.state],
-             array['discarded'::text], array[$3::text], array[null::jsonb], array[null::jsonb])",
-    )
-    .bind(job)
-    .bind(token)
-    .bind(reason)
-    .fetch_all(conn)
-    .await?;
-    let mut wake = Wake::queues(rows.into_iter().filter_map(|row| row.1));
-    if state == State::Running {
-        wake.cancel(job);
-    }
-    Ok(Steered { done: true, wake })
 }

@@ -85,7 +85,7 @@ impl Mode {
         match self {
             Self::Keep => ("keep", None),
             Self::Replace => ("replace", None),
-            Self::Debounce(most) => ("debounce", Some(most)),
+            Self::Debounce(most) => ("debounce", Some(most).filter(|&most| most != Duration::MAX)),
         }
     }
 }
@@ -150,7 +150,7 @@ impl Scope {
 
     /// The key of `job` as it stands: set owner and queue before.
     pub fn key_of(&self, job: &NewJob) -> String {
-        let mut key = job.kind.to_owned();
+        let mut key = job.kind.to_string();
         if self.queue {
             let _ = write!(key, ":queue={}", job.queue);
         }

@@ -1,8 +1,15 @@
 //! What can be stored: refused in words before the database refuses it in codes.
 
+use std::time::Duration;
+
+use chrono::Datelike as _;
 use serde_json::Value;
 
-use crate::NewJob;
+use crate::{
+    NewJob,
+    job::Start,
+    unique::{Mode, UniqueKey},
+};
 
 /// The longest arguments, in bytes: what is larger belongs in a store, with its key in the arguments.
 pub const MAX_ARGS: usize = 1024 * 1024;
@@ -10,6 +17,8 @@ pub const MAX_ARGS: usize = 1024 * 1024;
 const MAX_KEY: usize = 512;
 /// The longest name of a queue, in bytes.
 const MAX_NAME: usize = 100;
+/// The longest delay or period: what the database can add to a time, and more than anybody means.
+const MAX_DELAY: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
 
 /// Whether `args` can be those of a job: an object of at most [`MAX_ARGS`] bytes, without `\u0000`, which PostgreSQL
 /// cannot store.
@@ -65,14 +74,52 @@ pub(crate) fn check(job: &NewJob) -> Result<(), String> {
             ));
         }
     }
-    if job.tags.iter().any(|tag| tag.contains('\0')) || weigh(&job.meta).is_err() {
+    let nul = |text: &String| text.contains('\0');
+    if job.tags.iter().any(nul) || weigh(&job.meta).is_err() {
         return Err("tags and metadata must not hold \\u0000".to_owned());
+    }
+    if job.traceparent.as_ref().is_some_and(nul) {
+        return Err("the trace context must not hold \\u0000".to_owned());
+    }
+    if !job.backoff.factor.is_finite() || !job.backoff.jitter.is_finite() {
+        return Err("the numbers of the backoff must be finite".to_owned());
+    }
+    check_times(job)?;
+    match &job.on_failure {
+        Some(other) => check(other).map_err(|why| format!("its on_failure job: {why}")),
+        None => Ok(()),
+    }
+}
+
+fn check_times(job: &NewJob) -> Result<(), String> {
+    let delay = match job.start {
+        Start::At(at) if !(1..=9999).contains(&at.year()) => {
+            return Err("it must run in one of the years 1 to 9999".to_owned());
+        }
+        Start::After(delay) => Some(delay),
+        Start::Now | Start::At(_) => None,
+    };
+    let period = job.unique.as_ref().and_then(|unique| unique.ttl);
+    let most = match job.unique {
+        // Not at all is said by the longest time there is.
+        Some(UniqueKey {
+            mode: Mode::Debounce(most),
+            ..
+        }) if most != Duration::MAX => Some(most),
+        _ => None,
+    };
+    if [delay, period, most]
+        .into_iter()
+        .flatten()
+        .any(|time| time > MAX_DELAY)
+    {
+        return Err("a delay or period must not be longer than 1000 years".to_owned());
     }
     Ok(())
 }
 
 /// A star marks news of gates, and the star alone is the row of policies for all.
-fn check_name(queue: &str) -> Result<(), String> {
+pub(crate) fn check_name(queue: &str) -> Result<(), String> {
     let fine = !queue.is_empty()
         && queue.len() <= MAX_NAME
         && !queue.contains('*')

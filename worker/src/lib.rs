@@ -19,7 +19,7 @@ use millrace_config::Config;
 use millrace_domain::media::{
     FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder,
 };
-use millrace_jobs::{ServiceOptions, Services, database_options, kinds};
+use millrace_jobs::{ServiceOptions, Services, database_options, kinds, operate};
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
@@ -104,11 +104,13 @@ fn engine_options(
     notifier: Notifier,
 ) -> EngineOptions {
     let worker = &config.worker;
-    let queues = worker
-        .queues
-        .0
-        .iter()
-        .map(|(name, slots)| (name.clone(), usize::from(*slots)));
+    let named = worker.queues.0.iter();
+    let mut queues: Vec<(String, usize)> = named
+        .map(|(name, slots)| (name.clone(), usize::from(*slots)))
+        .collect();
+    if queues.iter().all(|(name, _)| name != operate::QUEUE) {
+        queues.push((operate::QUEUE.to_owned(), 1));
+    }
     EngineOptions {
         lease: worker.lease,
         heartbeat: worker.heartbeat,
@@ -116,7 +118,7 @@ fn engine_options(
         drain_timeout: worker.drain_timeout,
         worker_name: name(config),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..EngineOptions::new(pool, listen_options, queues.collect(), notifier)
+        ..EngineOptions::new(pool, listen_options, queues, notifier)
     }
 }
 

@@ -6,9 +6,11 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::accounts::Role;
-use millrace_queue::{CancelState, JobFilter, JobId, LogLine, State as JobState, explain, find};
+use millrace_queue::{
+    CancelState, JobFilter, JobId, LogLine, State as JobState, Wake, explain, find,
+};
 use serde::Deserialize;
-use sqlx::{Acquire as _, PgConnection};
+use sqlx::PgConnection;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -24,7 +26,7 @@ use crate::{
 /// Jobs on a page unless more or fewer are asked for.
 const PAGE: i64 = 50;
 /// A filter that matches hardly any of millions is given up after this.
-const SEARCH_WITHIN: &str = "set local statement_timeout = '3s'";
+pub(super) const SEARCH_WITHIN: &str = "set local statement_timeout = '3s'";
 /// Lines of the log that come with a job.
 const LOG_LINES: i64 = 500;
 
@@ -105,6 +107,7 @@ async fn list_jobs(
         owner: query.owner,
         group: query.group,
         tag: query.tag,
+        ..JobFilter::default()
     };
     let mut tx = app.db.begin().await?;
     sqlx::query(SEARCH_WITHIN).execute(&mut *tx).await?;
@@ -121,7 +124,7 @@ async fn list_jobs(
 }
 
 /// 57014: the statement was given up.
-fn too_broad(error: sqlx::Error) -> Problem {
+pub(super) fn too_broad(error: sqlx::Error) -> Problem {
     let given_up = error
         .as_database_error()
         .is_some_and(|error| error.code().as_deref() == Some("57014"));
@@ -162,15 +165,6 @@ async fn get_job(
     Ok(Json(JobDetail::new(job, whole, why, log)))
 }
 
-/// Answers whether there is such a job at all, for what could not be done to it.
-async fn refusal(conn: &mut PgConnection, id: Uuid, why: &'static str) -> Problem {
-    match find(conn, JobId(id)).await {
-        Ok(Some(_)) => Problem::conflict("wrong_state", why),
-        Ok(None) => Problem::not_found(),
-        Err(error) => error.into(),
-    }
-}
-
 /// Runs a job again that has ended unhappily, or now one that waits for its time.
 #[utoipa::path(
     post, path = "/api/admin/jobs/{id}/retry", operation_id = "retry_job", tag = "admin", params(("id" = Uuid, Path)),
@@ -188,23 +182,13 @@ async fn retry_job(
     _caller: Operator,
     Id(id): Id<Uuid>,
 ) -> Result<Json<Acted>, Problem> {
-    let mut conn = app.db.acquire().await?;
-    let mut tx = conn.begin().await?;
-    let steered = millrace_queue::retry(&mut tx, JobId(id)).await?;
-    tx.commit().await?;
-    if !steered.done {
-        return Err(refusal(
-            &mut conn,
-            id,
-            "a job that runs, is about to, or has completed is not run again",
-        )
-        .await);
-    }
-    steered.wake.fire(&app.notifier);
-    Ok(Json(Acted {
-        id,
-        outcome: "done",
-    }))
+    act(&app, id, async |tx| {
+        millrace_queue::retry(tx, JobId(id)).await.map(|steered| {
+            let refusal = "a job that runs, is about to, or has completed is not run again";
+            (steered.done.then_some("done").ok_or(refusal), steered.wake)
+        })
+    })
+    .await
 }
 
 /// Cancels a job: at once when it does not run, else its worker is asked.
@@ -224,20 +208,17 @@ async fn cancel_job(
     caller: Operator,
     Id(id): Id<Uuid>,
 ) -> Result<Json<Acted>, Problem> {
-    let mut conn = app.db.acquire().await?;
-    let mut tx = conn.begin().await?;
     let reason = format!("cancelled by {}", caller.0.user.username);
-    let answer = millrace_queue::request_cancel(&mut tx, JobId(id), &reason).await?;
-    tx.commit().await?;
-    let outcome = match answer.state {
-        CancelState::Cancelled => "done",
-        CancelState::Requested => "requested",
-        CancelState::NotLive => {
-            return Err(refusal(&mut conn, id, "the job has ended already").await);
-        }
-    };
-    answer.wake.fire(&app.notifier);
-    Ok(Json(Acted { id, outcome }))
+    act(&app, id, async |tx| {
+        let answer = millrace_queue::request_cancel(tx, JobId(id), &reason).await?;
+        let outcome = match answer.state {
+            CancelState::Cancelled => Ok("done"),
+            CancelState::Requested => Ok("requested"),
+            CancelState::NotLive => Err("the job has ended already"),
+        };
+        Ok((outcome, answer.wake))
+    })
+    .await
 }
 
 /// Ends a job by force, without waiting for its worker.
@@ -257,17 +238,34 @@ async fn discard_job(
     caller: Operator,
     Id(id): Id<Uuid>,
 ) -> Result<Json<Acted>, Problem> {
-    let mut conn = app.db.acquire().await?;
-    let mut tx = conn.begin().await?;
     let reason = format!("discarded by {}", caller.0.user.username);
-    let steered = millrace_queue::discard(&mut tx, JobId(id), &reason).await?;
-    tx.commit().await?;
-    if !steered.done {
-        return Err(refusal(&mut conn, id, "the job has ended already").await);
+    act(&app, id, async |tx| {
+        let steered = millrace_queue::discard(tx, JobId(id), &reason).await?;
+        let outcome = steered.done.then_some("done");
+        Ok((outcome.ok_or("the job has ended already"), steered.wake))
+    })
+    .await
+}
+
+/// Does something to a job in a transaction of its own: `deed` answers with the outcome, or why it is not to be done.
+async fn act(
+    app: &App,
+    id: Uuid,
+    deed: impl AsyncFnOnce(
+        &mut PgConnection,
+    ) -> Result<(Result<&'static str, &'static str>, Wake), sqlx::Error>,
+) -> Result<Json<Acted>, Problem> {
+    let mut tx = app.db.begin().await?;
+    let (outcome, wake) = deed(&mut tx).await?;
+    match outcome {
+        Ok(outcome) => {
+            tx.commit().await?;
+            wake.fire(&app.notifier);
+            Ok(Json(Acted { id, outcome }))
+        }
+        Err(why) => match find(&mut tx, JobId(id)).await? {
+            Some(_) => Err(Problem::conflict("wrong_state", why)),
+            None => Err(Problem::not_found()),
+        },
     }
-    steered.wake.fire(&app.notifier);
-    Ok(Json(Acted {
-        id,
-        outcome: "done",
-    }))
 }

@@ -1,5 +1,7 @@
 //! The admin screens: jobs and queues.
 
+/// One action on all jobs of a filter.
+mod bulk;
 /// Jobs: list, look, act.
 mod jobs;
 /// Queues: look, pause, resume.
@@ -13,5 +15,5 @@ use crate::app::App;
 
 /// The routes below /api/admin.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    jobs::router().merge(queues::router())
+    jobs::router().merge(bulk::router()).merge(queues::router())
 }

@@ -136,11 +136,6 @@ async fn resume_queue(
 
 /// A name that nobody knows is a slip of the pen.
 async fn known(app: &App, name: &str) -> Result<(), Problem> {
-    let name = Some(name).filter(|name| !name.contains('\0'));
-    let known: bool =
-        sqlx::query_scalar("select exists (select from queue.autoscale where queue = $1)")
-            .bind(name)
-            .fetch_one(&app.db)
-            .await?;
+    let known = millrace_queue::is_known_queue(&app.db, name).await?;
     known.then_some(()).ok_or_else(Problem::not_found)
 }

@@ -220,3 +220,121 @@ async fn queues_are_paused_with_a_name_and_a_note() {
     let long = Some(json!({"note": "x".repeat(501)}));
     assert_eq!(call(Method::POST, pause, long).await.0, 422);
 }
+
+#[tokio::test]
+async fn many_jobs_are_counted_and_then_acted_on_by_a_job() {
+    let stack = Stack::start().await;
+    let auditor = with_role(&stack, "bob", "auditor").await;
+    let operator = with_role(&stack, "eve", "operator").await;
+    for n in 0..3 {
+        enqueue(&stack, json!({"n": n}), json!({"tags": ["flood"]})).await;
+    }
+    enqueue(&stack, json!({}), json!({"tags": ["other"]})).await;
+    let path = "/api/admin/jobs/bulk";
+    let post = async |person: Option<&Person>, body: Value| {
+        call(&stack, person, Method::POST, path, Some(body)).await
+    };
+    let wanted = |dry_run: bool| {
+        json!({
+            "action": "cancel", "filter": {"state": ["available"], "kind": "errand", "queue": "errands", "tag": "flood"},
+            "dry_run": dry_run, "reason": "sent twice",
+        })
+    };
+    for (person, status) in [(None, 401), (Some(&auditor), 403)] {
+        assert_eq!(post(person, wanted(true)).await.0, status);
+    }
+    let (status, counted) = post(Some(&operator), wanted(true)).await;
+    assert_eq!(
+        (status, counted),
+        (200, json!({"count": 3, "capped": false}))
+    );
+    let bulk_jobs = "select count(*) from queue.job where kind = 'queue.bulk'";
+    let enqueued: i64 = sqlx::query_scalar(bulk_jobs)
+        .fetch_one(&stack.db)
+        .await
+        .unwrap();
+    assert_eq!(enqueued, 0, "a dry run enqueues nothing");
+
+    let (status, started) = post(Some(&operator), wanted(false)).await;
+    assert_eq!((status, &started["count"]), (202, &json!(3)));
+    let job = started["job_id"].as_str().unwrap();
+    let (_, seen) = call(
+        &stack,
+        Some(&operator),
+        Method::GET,
+        &format!("/api/admin/jobs/{job}"),
+        None,
+    )
+    .await;
+    assert_eq!(
+        (&seen["kind"], &seen["queue"]),
+        (&json!("queue.bulk"), &json!("operations"))
+    );
+    assert_eq!(
+        seen["args"],
+        json!({
+            "action": "cancel", "by": "eve", "reason": "sent twice",
+            "filter": {"state": ["available"], "kind": "errand", "queue": "errands", "tag": "flood"},
+        })
+    );
+    // Auditors see who did what, too.
+    let (_, seen) = call(
+        &stack,
+        Some(&auditor),
+        Method::GET,
+        &format!("/api/admin/jobs/{job}"),
+        None,
+    )
+    .await;
+    assert_eq!(
+        (&seen["args"], &seen["meta"]["by"]),
+        (&Value::Null, &json!("eve"))
+    );
+
+    let filter = json!({"tag": "flood"});
+    for (body, field) in [
+        (json!({"action": "retry", "filter": {}}), "filter"),
+        (
+            json!({"action": "retry", "filter": {"state": []}}),
+            "filter",
+        ),
+        (
+            json!({"action": "retry", "filter": {"state": ["nonsense"]}}),
+            "filter.state[0]",
+        ),
+        (
+            json!({"action": "retry", "filter": {"kind": "nonsense"}}),
+            "filter.kind",
+        ),
+        (
+            json!({"action": "retry", "filter": {"kind": "a\u{0}"}}),
+            "filter.kind",
+        ),
+        (
+            json!({"action": "retry", "filter": {"queue": "nonsense"}}),
+            "filter.queue",
+        ),
+        (
+            json!({"action": "retry", "filter": {"tag": "a\u{0}"}}),
+            "filter.tag",
+        ),
+        (
+            json!({"action": "retry", "filter": {"que": "errands"}}),
+            "filter.que",
+        ),
+        (json!({"action": "retry"}), "filter"),
+        (json!({"action": "delete", "filter": filter}), "action"),
+        (
+            json!({"action": "retry", "filter": filter, "reason": "x".repeat(501)}),
+            "reason",
+        ),
+    ] {
+        let (status, problem) = post(Some(&operator), body.clone()).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (422, &json!("validation")),
+            "{body}"
+        );
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+}

@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/jobs/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retries, cancels or discards all jobs of a filter that are there now, by a job; its result says how many. With
+         *     `dry_run`, only counts them.
+         */
+        post: operations["act_on_jobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/jobs/{id}": {
         parameters: {
             query?: never;
@@ -548,6 +568,57 @@ export interface components {
             id: string;
             /** @description `done`, or `requested` where its worker has been asked to stop it. */
             outcome: string;
+        };
+        /** @description How many jobs it would touch. */
+        BulkCounted: {
+            /** @description Whether there are more. */
+            capped: boolean;
+            /**
+             * Format: int64
+             * @description At most 10,000.
+             */
+            count: number;
+        };
+        /** @description Which jobs: all conditions hold. At least one of state, kind, queue, tag, owner and group must be there. */
+        BulkFilter: {
+            /**
+             * Format: uuid
+             * @description Jobs of this group.
+             */
+            group?: string | null;
+            kind?: string | null;
+            /**
+             * Format: uuid
+             * @description Jobs of this user.
+             */
+            owner?: string | null;
+            queue?: string | null;
+            state?: string[];
+            tag?: string | null;
+        };
+        /** @description What to do, and to which jobs. */
+        BulkRequest: {
+            /**
+             * @description `retry`: jobs that failed, were discarded or quarantined; scheduled and cancelled ones only where `filter.state` says
+             *     so. `cancel` and `discard`: jobs that have not ended.
+             * @example retry
+             */
+            action: string;
+            /** @description Only counts. */
+            dry_run?: boolean;
+            filter: components["schemas"]["BulkFilter"];
+            /** @description For others to read; cancelled and discarded jobs carry it. */
+            reason?: string | null;
+        };
+        /** @description The job that does it. */
+        BulkStarted: {
+            /**
+             * Format: int64
+             * @description How many jobs there were when it was enqueued; at most 10,000.
+             */
+            count: number;
+            /** Format: uuid */
+            job_id: string;
         };
         /** @description `ok` or `failed`, each. */
         Checks: {
@@ -1191,6 +1262,75 @@ export interface operations {
             };
             /** @description `forbidden`: for auditors and above */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `search_too_broad`: the filter matches too few of too many */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    act_on_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description only counted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkCounted"];
+                };
+            };
+            /** @description enqueued */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkStarted"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: for operators and above */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: also no such kind or queue, or a filter that leaves nothing out */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

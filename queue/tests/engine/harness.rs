@@ -233,6 +233,10 @@ impl Db {
             .register::<Mourn>(move |mourn, _run, ()| {
                 mourned.send(mourn).expect("the test listens");
                 Box::pin(async { Ok(millrace_queue::Done::Completed) })
+            })
+            .bulk("default", {
+                let pool = self.pool.clone();
+                move |()| pool.clone()
             });
         for schedule in &bench.schedules {
             registry = registry.schedule(schedule.clone());

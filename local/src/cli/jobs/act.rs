@@ -1,121 +1,130 @@
-//! What is done to single jobs, and new ones.
+//! Retry, cancel, discard.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
-use millrace_queue::{CancelState, JobId};
-use serde_json::{Value, json};
+use millrace_queue::{BulkAction, CancelState, JobId, Wake};
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use uuid::Uuid;
 
-use super::{id_of, left_to_the_poll, print_json};
+use super::{
+    id_of, left_to_the_poll, print_json,
+    which::{FILTERS, Which},
+};
 
-const BY: &str = "cancelled by an operator";
+/// What became of a job: the word for programs, and the sentence for people.
+type Outcome = (&'static str, &'static str);
 
-pub(super) async fn retry(db: &mut PgConnection, id: &str) -> anyhow::Result<()> {
-    let mut tx = db.begin().await?;
-    let steered = millrace_queue::retry(&mut tx, JobId(id_of(id)?)).await?;
-    tx.commit().await?;
-    if !steered.done {
-        bail!("{id} cannot be retried: it does not exist, is running, or completed");
-    }
-    left_to_the_poll(steered.wake);
-    println!("{id} runs again.");
-    Ok(())
+pub(super) async fn retry(db: &mut PgConnection, which: Which) -> anyhow::Result<()> {
+    act(db, which, BulkAction::Retry, None).await
 }
 
-pub(super) async fn cancel(
+pub(super) async fn discard(db: &mut PgConnection, which: Which) -> anyhow::Result<()> {
+    act(db, which, BulkAction::Discard, None).await
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Cancel {
+    #[command(flatten)]
+    which: Which,
+    /// Seconds that a running job may take to stop; with ids.
+    #[arg(long, conflicts_with_all = FILTERS)]
+    grace: Option<u64>,
+}
+
+impl Cancel {
+    pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
+        let grace = self.grace.map(Duration::from_secs);
+        act(db, self.which, BulkAction::Cancel, grace).await
+    }
+}
+
+/// Acts on each of the ids in a transaction of its own, or on the filter by a job.
+async fn act(
+    db: &mut PgConnection,
+    which: Which,
+    action: BulkAction,
+    grace: Option<Duration>,
+) -> anyhow::Result<()> {
+    if which.ids.is_empty() {
+        return which.all(db, action).await;
+    }
+    let mut errors = Vec::new();
+    for id in &which.ids {
+        match one(db, id, action, grace).await {
+            Ok((outcome, _)) if which.json => print_json(&json!({ "id": id, "outcome": outcome })),
+            Ok((_, said)) => println!("{id} {said}"),
+            Err(error) => errors.push(error),
+        }
+    }
+    match (errors.pop(), errors.len()) {
+        (None, _) => Ok(()),
+        (Some(error), 0) => Err(error),
+        (Some(last), others) => {
+            for error in errors {
+                eprintln!("{error:#}");
+            }
+            bail!(
+                "{last:#}; {} of {} jobs are as they were",
+                others + 1,
+                which.ids.len()
+            )
+        }
+    }
+}
+
+async fn one(
     db: &mut PgConnection,
     id: &str,
-    grace: Option<u64>,
-) -> anyhow::Result<()> {
+    action: BulkAction,
+    grace: Option<Duration>,
+) -> anyhow::Result<Outcome> {
     let job = JobId(id_of(id)?);
     let mut tx = db.begin().await?;
-    let answer = match grace.map(Duration::from_secs) {
-        Some(grace) => millrace_queue::request_cancel_within(&mut tx, job, BY, grace).await?,
-        None => millrace_queue::request_cancel(&mut tx, job, BY).await?,
+    let (outcome, wake) = match action {
+        BulkAction::Retry => retry_one(&mut tx, job).await?,
+        BulkAction::Cancel => cancel_one(&mut tx, job, grace).await?,
+        BulkAction::Discard => discard_one(&mut tx, job).await?,
     };
     tx.commit().await?;
-    match answer.state {
-        CancelState::NotLive => bail!("{id} is not a live job"),
-        CancelState::Cancelled => println!("{id} is cancelled."),
-        CancelState::Requested => {
-            println!("{id} is running; its worker has been asked to stop it.");
-        }
-    }
-    left_to_the_poll(answer.wake);
-    Ok(())
+    left_to_the_poll(wake);
+    Ok(outcome)
 }
 
-pub(super) async fn discard(db: &mut PgConnection, id: &str) -> anyhow::Result<()> {
-    let mut tx = db.begin().await?;
-    let steered =
-        millrace_queue::discard(&mut tx, JobId(id_of(id)?), "discarded by an operator").await?;
-    tx.commit().await?;
+async fn retry_one(db: &mut PgConnection, job: JobId) -> anyhow::Result<(Outcome, Wake)> {
+    let steered = millrace_queue::retry(db, job).await?;
     if !steered.done {
-        bail!("{id} is not a live job");
+        bail!("{job} cannot be retried: it does not exist, is running, or completed");
     }
-    left_to_the_poll(steered.wake);
-    println!("{id} is discarded.");
-    Ok(())
+    Ok((("done", "runs again."), steered.wake))
 }
 
-/// A job from JSON.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Enqueue {
-    /// A kind that some worker has registered.
-    kind: String,
-    /// Its arguments, a JSON object.
-    #[arg(default_value = "{}")]
-    args: String,
-    /// Options, a JSON object: queue, priority, run_at, delay_ms, max_attempts, timeout_ms, owner, limit_key, unique_key,
-    /// unique_mode, tags, meta, after and others.
-    #[arg(long, default_value = "{}")]
-    options: String,
-    #[arg(long)]
-    json: bool,
+async fn cancel_one(
+    db: &mut PgConnection,
+    job: JobId,
+    grace: Option<Duration>,
+) -> anyhow::Result<(Outcome, Wake)> {
+    const BY: &str = "cancelled by an operator";
+    let answer = match grace {
+        Some(grace) => millrace_queue::request_cancel_within(db, job, BY, grace).await?,
+        None => millrace_queue::request_cancel(db, job, BY).await?,
+    };
+    let outcome = match answer.state {
+        CancelState::NotLive => bail!("{job} is not a live job"),
+        CancelState::Cancelled => ("done", "is cancelled."),
+        CancelState::Requested => {
+            let said = "is running; its worker has been asked to stop it.";
+            ("requested", said)
+        }
+    };
+    Ok((outcome, answer.wake))
 }
 
-impl Enqueue {
-    pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
-        let args = object("the arguments", &self.args)?;
-        millrace_queue::check_args(&args)
-            .map_err(|why| anyhow::anyhow!("the arguments cannot be stored: {why}"))?;
-        let mut options = object("the options", &self.options)?;
-        if let Some(options) = options.as_object_mut() {
-            // A single job: its NOTIFY keeps nobody waiting.
-            options.entry("wake").or_insert(json!(true));
-        }
-        let id: Uuid = sqlx::query_scalar("select queue.enqueue($1, $2, $3)")
-            .bind(&self.kind)
-            .bind(args)
-            .bind(options)
-            .fetch_one(db)
-            .await
-            .map_err(said)?;
-        if self.json {
-            print_json(&json!({ "id": id }));
-        } else {
-            println!("{id}");
-        }
-        Ok(())
+async fn discard_one(db: &mut PgConnection, job: JobId) -> anyhow::Result<(Outcome, Wake)> {
+    let steered = millrace_queue::discard(db, job, "discarded by an operator").await?;
+    if !steered.done {
+        bail!("{job} is not a live job");
     }
-}
-
-fn object(what: &str, text: &str) -> anyhow::Result<Value> {
-    let value: Value =
-        serde_json::from_str(text).with_context(|| format!("{what} cannot be read as JSON"))?;
-    anyhow::ensure!(value.is_object(), "{what} must be a JSON object");
-    Ok(value)
-}
-
-/// The database's own sentence, where it refused what it was given.
-fn said(error: sqlx::Error) -> anyhow::Error {
-    match error.as_database_error() {
-        Some(refusal) if refusal.code().is_some_and(|code| code.starts_with("22")) => {
-            anyhow::anyhow!("{}", refusal.message())
-        }
-        _ => error.into(),
-    }
+    Ok((("done", "is discarded."), steered.wake))
 }

@@ -52,6 +52,7 @@ impl List {
             owner: self.owner,
             group: self.group,
             tag: self.tag,
+            ..JobFilter::default()
         };
         let before = self.before.map(|id| id_of(&id)).transpose()?.map(JobId);
         let found = millrace_queue::jobs(db, &filter, before, self.limit.clamp(1, 10_000)).await?;

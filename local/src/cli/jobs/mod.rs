@@ -1,13 +1,19 @@
 //! `jobs`: look at jobs and act on them.
 
-/// Retry, cancel, discard, enqueue.
+/// Retry, cancel, discard.
 mod act;
 /// Pauses and limits.
 mod control;
+/// New jobs from JSON.
+mod enqueue;
+/// How long finished jobs are kept.
+mod keep;
 /// Lists and single jobs.
 mod look;
 /// What comes round by the clock.
 mod schedules;
+/// Jobs by their ids, or all of a filter.
+mod which;
 
 use clap::Subcommand;
 use millrace_bus::Notifier;
@@ -40,19 +46,15 @@ pub(super) enum Jobs {
         #[arg(long)]
         json: bool,
     },
-    /// Run a job again that has ended unhappily, or now one that waits for its time.
-    Retry { id: String },
-    /// Cancel a job; a running one is asked to stop, and dropped after --grace.
-    Cancel {
-        id: String,
-        /// Seconds that a running job may take to stop.
-        #[arg(long)]
-        grace: Option<u64>,
-    },
-    /// End a job by force, without waiting for its worker.
-    Discard { id: String },
-    /// Enqueue a job of a kind that some worker knows.
-    Enqueue(act::Enqueue),
+    /// Run jobs again that have ended unhappily, or now those that wait for their time. By a filter, those that were put
+    /// off or cancelled only where --state says scheduled or cancelled.
+    Retry(which::Which),
+    /// Cancel jobs; running ones are asked to stop, and dropped after --grace.
+    Cancel(act::Cancel),
+    /// End jobs by force, without waiting for their workers.
+    Discard(which::Which),
+    /// Enqueue a job of a kind that some worker knows, or many from --lines.
+    Enqueue(enqueue::Enqueue),
     /// Start nothing more of a queue, or of a kind.
     Pause(control::Pause),
     /// Start jobs of a queue or a kind again.
@@ -64,6 +66,8 @@ pub(super) enum Jobs {
         #[arg(long)]
         json: bool,
     },
+    /// How many days the finished jobs of a queue are kept.
+    Keep(keep::Keep),
     /// Schedules: list, change, switch on and off, run now.
     #[command(subcommand)]
     Schedules(schedules::Schedules),
@@ -79,13 +83,14 @@ pub(super) async fn run(config: &Config, jobs: Jobs) -> anyhow::Result<()> {
         Jobs::Show { id, json } => look::show(&mut db, &id, json).await,
         Jobs::Explain { id, json } => look::explain(&mut db, &id, json).await,
         Jobs::Log { id, json } => look::log(&mut db, &id, json).await,
-        Jobs::Retry { id } => act::retry(&mut db, &id).await,
-        Jobs::Cancel { id, grace } => act::cancel(&mut db, &id, grace).await,
-        Jobs::Discard { id } => act::discard(&mut db, &id).await,
+        Jobs::Retry(which) => act::retry(&mut db, which).await,
+        Jobs::Cancel(cancel) => cancel.run(&mut db).await,
+        Jobs::Discard(which) => act::discard(&mut db, which).await,
         Jobs::Enqueue(enqueue) => enqueue.run(&mut db).await,
         Jobs::Pause(pause) => pause.run(&mut db).await,
         Jobs::Resume(resume) => resume.run(&mut db).await,
         Jobs::Limit(limit) => limit.run(&mut db).await,
+        Jobs::Keep(keep) => keep.run(&mut db).await,
         Jobs::Queues { json } => control::queues(&mut db, json).await,
         Jobs::Schedules(schedules) => schedules.run(&mut db).await,
         Jobs::Prune => {
