@@ -21,6 +21,7 @@ use crate::{
     fetch::{BATCH, Fetch, GatedRow, Row},
     link::{Link, PATIENCE},
     log::LogBook,
+    meter::Meters,
     mutant::{self, Mutant},
     progress::ProgressBoard,
     slots::Slots,
@@ -42,6 +43,7 @@ pub(crate) struct Claimer {
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) board: Arc<ProgressBoard>,
     pub(crate) book: Arc<LogBook>,
+    pub(crate) meters: Meters,
     pub(crate) notifier: Notifier,
     pub(crate) inboxes: HashMap<String, UnboundedSender<Claimed>>,
     pub(crate) origin: Instant,
@@ -196,10 +198,12 @@ impl Claimer {
         self.gates.insert(queue, stop.gate.unwrap_or_default());
     }
 
-    fn hand_out(&self, row: Row, token: Uuid, deadline: Instant) {
+    fn hand_out(&mut self, row: Row, token: Uuid, deadline: Instant) {
         let id = JobId(row.id);
         let ticket = Arc::new(Ticket::new(id, token, self.origin, deadline));
         self.tickets.insert(ticket.clone());
+        let meter = self.meters.of(&row.queue, &row.kind);
+        meter.wait.record(row.waited.unwrap_or_default().max(0.0));
         let run = Arc::new(Run {
             id,
             kind: row.kind,
@@ -219,6 +223,7 @@ impl Claimer {
             topics: Mutex::new(Arc::from([])),
             book: self.book.clone(),
             lines: AtomicI32::new(0),
+            meter,
         });
         let (Some(slot), Some(inbox)) =
             (self.slots.occupy(&run.queue), self.inboxes.get(&run.queue))

@@ -10,7 +10,7 @@ use crate::{
     dependency::Edges,
     job::{Start, millis},
     keys::Keys,
-    validate,
+    meter, validate,
 };
 
 /// Where a job ended up.
@@ -158,6 +158,7 @@ async fn enqueue_together(
         && matches!(job.start, Start::Now)
     {
         news.merge(insert_one(conn, job).await?);
+        meter::enqueued(&jobs);
         return Ok(EnqueuedAll {
             ids: placed,
             wake: news,
@@ -165,6 +166,7 @@ async fn enqueue_together(
     }
     let edges = Edges::resolve(conn, &jobs).await?;
     news.merge(insert(conn, &jobs, &edges).await?);
+    meter::enqueued(&jobs);
     edges.insert(conn).await?;
     news.merge(edges.cancel_orphans(conn).await?);
     Ok(EnqueuedAll {

@@ -22,6 +22,7 @@ use crate::{
     CancelReason, Done, Failure, State,
     answer::{Answer, Guard},
     backend::Claimed,
+    meter::LEASE_LOST,
     outcome::chain,
 };
 
@@ -155,6 +156,7 @@ impl From<Result<Result<Done, Failure>, JoinError>> for Ended {
 
 async fn supervise(mut guard: Guard, mut handler: OnDrop, worker: uuid::Uuid) {
     let run = guard.run().clone();
+    run.meter.started.increment(1);
     let started = Instant::now();
     let stop = run.cancelled();
     let ended = tokio::select! {
@@ -294,14 +296,12 @@ fn report(guard: &Guard, answer: Option<&Answer>, took: Duration) {
     let kind = guard.run().kind.as_str();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let outcome = match answer {
-        None if guard.run().cancel_reason() == Some(CancelReason::LeaseLost) => "lease_lost",
+        None if guard.run().cancel_reason() == Some(CancelReason::LeaseLost) => LEASE_LOST,
         None => "completed",
         Some(Answer::End { state, .. } | Answer::Back { state, .. }) => state.as_str(),
     };
-    metrics::counter!("millrace_job_runs_total", "queue" => guard.run().queue.clone(), "kind" => kind.to_owned(), "outcome" => outcome)
-        .increment(1);
-    metrics::histogram!("millrace_job_run_seconds", "queue" => guard.run().queue.clone(), "kind" => kind.to_owned())
-        .record(took.as_secs_f64());
+    guard.run().meter.ended(outcome);
+    guard.run().meter.run.record(took.as_secs_f64());
     match answer {
         Some(Answer::End {
             state: state @ (State::Discarded | State::Quarantined),

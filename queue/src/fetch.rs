@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) meta: Value,
     pub(crate) traceparent: Option<String>,
     pub(crate) created_at: DateTime<Utc>,
+    /// Seconds since it was due.
+    pub(crate) waited: Option<f64>,
 }
 
 /// A job from behind a gate; or, with the nil id, where the walk past the gates of a queue ended.
@@ -102,8 +104,10 @@ impl Fetch<'_> {
             .map(|&queue| gates.get(queue).map_or("", String::as_str))
             .collect();
         let rows: Vec<GatedRow> = sqlx::query_as(
-            "select *, extract(epoch from open_at - clock_timestamp())::float8 as opens_in
-               from queue.claim_gated($1, $2, $3, $4, $5, $6, $7)",
+            "select c.*, extract(epoch from open_at - clock_timestamp())::float8 as opens_in,
+                    (select extract(epoch from clock_timestamp() - greatest(j.run_at, j.created_at))::float8
+                       from queue.job j where j.id = c.id) as waited
+               from queue.claim_gated($1, $2, $3, $4, $5, $6, $7) as c",
         )
         .bind(&queues)
         .bind(self.limits())

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey};
+use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey, meter::OTHER};
 
 /// A job to be inserted by [`enqueue`](crate::enqueue), with the policy of its kind until a method says otherwise.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     pub(crate) id: JobId,
     pub(crate) kind: &'static str,
+    /// The queue of its kind.
+    pub(crate) home: &'static str,
     pub(crate) queue: String,
     /// An error is kept until the insert, where there is somebody to tell.
     pub(crate) args: Result<Value, String>,
@@ -74,6 +76,7 @@ impl NewJob {
         Self {
             id: JobId::new(),
             kind: K::KIND,
+            home: K::QUEUE,
             queue: K::QUEUE.to_owned(),
             args,
             priority: K::PRIORITY,
@@ -261,6 +264,15 @@ impl NewJob {
     pub fn meta(mut self, meta: Value) -> Self {
         self.meta = meta;
         self
+    }
+
+    /// Its queue as metrics name it: any other than the kind's own could be one of many.
+    pub(crate) fn queue_label(&self) -> &'static str {
+        if self.queue == self.home {
+            self.home
+        } else {
+            OTHER
+        }
     }
 
     /// The form in which SQL inserts it later.

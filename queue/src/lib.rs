@@ -58,6 +58,8 @@ mod link;
 mod log;
 /// Partitions, retention, sweeps.
 mod maintain;
+/// What is counted of jobs.
+mod meter;
 /// The schema.
 mod migrate;
 /// Mistakes on purpose, for the fault harness.

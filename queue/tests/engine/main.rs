@@ -14,6 +14,8 @@ mod lease;
 mod lifecycle;
 /// Limits, rates, fairness and pauses.
 mod limits;
+/// What is counted.
+mod metrics;
 /// What operators do and see.
 mod operate;
 /// How runs end.
