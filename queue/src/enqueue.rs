@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, types::Json};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     dependency::Edges,
     job::{Start, millis},
     keys::Keys,
-    meter, validate,
+    meter, trace, validate,
 };
 
 /// Where a job ended up.
@@ -97,6 +98,19 @@ pub async fn enqueue_all(
     conn: &mut PgConnection,
     jobs: Vec<NewJob>,
 ) -> Result<EnqueuedAll, EnqueueError> {
+    let span = trace::enqueueing(&jobs);
+    let answer = place(conn, jobs).instrument(span.clone()).await;
+    if let Err(error) = &answer {
+        trace::failed(&span, &error.to_string());
+    }
+    answer
+}
+
+async fn place(
+    conn: &mut PgConnection,
+    mut jobs: Vec<NewJob>,
+) -> Result<EnqueuedAll, EnqueueError> {
+    trace::stamp(&mut jobs);
     for job in &jobs {
         validate::check(job).map_err(|reason| EnqueueError::Arguments {
             kind: job.kind,

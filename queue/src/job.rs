@@ -245,7 +245,8 @@ impl NewJob {
         self
     }
 
-    /// The W3C trace context of whoever enqueues.
+    /// The W3C trace context of whoever enqueues. With the feature `opentelemetry` it need not be said: the current one
+    /// is taken.
     #[must_use]
     pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
         self.traceparent = Some(traceparent.into());

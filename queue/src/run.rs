@@ -32,6 +32,7 @@ pub struct Run {
     pub meta: Value,
     /// What an earlier run saved.
     pub checkpoint: Option<Value>,
+    /// The W3C trace context of whoever enqueued it.
     pub traceparent: Option<String>,
     pub created_at: DateTime<Utc>,
     pub(crate) ticket: Arc<Ticket>,

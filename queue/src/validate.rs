@@ -65,6 +65,12 @@ pub(crate) fn check(job: &NewJob) -> Result<(), String> {
             ));
         }
     }
+    let trace = job.traceparent.as_deref().unwrap_or_default();
+    if trace.len() > MAX_KEY || trace.contains('\0') {
+        return Err(format!(
+            "the trace context must have at most {MAX_KEY} bytes, none of them NUL"
+        ));
+    }
     if job.tags.iter().any(|tag| tag.contains('\0')) || weigh(&job.meta).is_err() {
         return Err("tags and metadata must not hold \\u0000".to_owned());
     }

@@ -22,6 +22,9 @@ mod operate;
 mod outcome;
 /// Jobs that come round by the clock.
 mod schedule;
+/// One trace over jobs and their children.
+#[cfg(feature = "opentelemetry")]
+mod trace;
 /// Unique keys, and enqueueing from SQL.
 mod unique;
 /// Finding work: order, wake-ups, concurrency.
