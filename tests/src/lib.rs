@@ -6,6 +6,8 @@ pub mod cdn;
 mod clip;
 /// A PostgreSQL cluster of one test, which may crash it.
 mod cluster;
+/// A collector of OpenTelemetry traces.
+pub mod collector;
 /// The command line.
 mod command;
 /// A database per test, copied from a template.
