@@ -229,3 +229,41 @@ mod context {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+    use crate::Kind;
+
+    #[derive(Serialize, Deserialize)]
+    struct Noop {}
+
+    impl Kind for Noop {
+        const KIND: &'static str = "noop";
+        const QUEUE: &'static str = "default";
+    }
+
+    #[test]
+    fn a_subscriber_that_does_not_ask_for_traces_gets_no_spans() {
+        let enqueue = || enqueueing(&[NewJob::new(&Noop {})]);
+        for (level, disabled) in [(LevelFilter::DEBUG, true), (LevelFilter::TRACE, false)] {
+            let subscriber = tracing_subscriber::registry().with(level);
+            let span = tracing::subscriber::with_default(subscriber, enqueue);
+            assert_eq!(span.is_disabled(), disabled, "{level}");
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_read_from_what_is_a_traceparent() {
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        let found = trace_id("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        assert_eq!(found, Some(id));
+        for text in ["", id, "00-0af7651916cd43dd-b7ad6b7169203331-01"] {
+            assert_eq!(trace_id(text), None, "{text}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use millrace_tests::{Clip, Machines, Person, collector::Collector, person::text};
+use millrace_tests::{Clip, Machines, Person, collector::Collector, person::text, until};
 use reqwest::Method;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -86,6 +86,11 @@ async fn a_collector_that_is_away_hinders_nobody() -> Result<()> {
     worker.at_work(&machines.db, DEADLINE).await?;
     let person = Person::register_at(machines.address()).await?;
     person.get("/api/videos").await?.expect(200)?;
+    until("the operator hears of it", DEADLINE, async || {
+        let told = machines.api.log().contains("telemetry data will be lost");
+        Ok(told.then_some(()))
+    })
+    .await?;
     worker.terminate()?;
     let status = worker.ended(DEADLINE).await?;
     assert!(status.success(), "{status}\n{}", worker.log());
