@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use millrace_tests::{Clip, Machines, Person, collector::Collector, person::text, until};
+use millrace_tests::{
+    Clip, Machines, Person, collector::Collector, free_port, person::text, until,
+};
 use reqwest::Method;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -13,13 +15,16 @@ const DEADLINE: Duration = Duration::from_secs(120);
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_request_to_the_job_and_its_children() -> Result<()> {
     let collector = Collector::start().await?;
+    let [of_api, of_worker] = [free_port()?, free_port()?].map(|port| format!("127.0.0.1:{port}"));
     let machines = Machines::with()
+        .set("server.metrics_listen", of_api.as_str())
         .set("telemetry.otlp_endpoint", collector.address.as_str())
         .set("log.format", "json")
         .set("log.filter", "info,millrace_queue=debug,sqlx=warn")
         .start()
         .await?;
-    let mut worker = machines.worker("worker", &[], &[])?;
+    let health = ("worker.health_listen", of_worker.as_str());
+    let mut worker = machines.worker("worker", &[], &[health])?;
     let person = Person::register_at(machines.address()).await?;
     let bytes = tokio::fs::read(Clip::new(2, "320x240").file().await?).await?;
     let target = person.begin("clip.mp4", bytes.len()).await?.expect(201)?;
@@ -35,6 +40,13 @@ async fn one_trace_leads_from_the_request_to_the_job_and_its_children() -> Resul
     let video = answer.expect(201)?;
     person.sees_ready(&text(&video["id"])?, DEADLINE).await?;
     machines.quiet(DEADLINE).await?;
+    let inserted = r#"queue_jobs_enqueued_total{queue="media",kind="probe"} 1"#;
+    let begun = r#"queue_runs_started_total{queue="media",kind="probe"} 1"#;
+    for (address, line) in [(of_api, inserted), (of_worker, begun)] {
+        let shown = reqwest::get(format!("http://{address}/metrics")).await?;
+        let shown = shown.text().await?;
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
     worker.terminate()?;
     let status = worker.ended(DEADLINE).await?;
     assert!(status.success(), "{status}");

@@ -48,7 +48,7 @@ mod worker;
 pub use clip::{Clip, padded};
 pub use command::Said;
 pub use direct::Film;
-pub use machines::{Machines, MachinesOptions};
+pub use machines::{Machines, MachinesOptions, free_port};
 pub use person::Person;
 pub use player::{Fetched, Player, Rendition};
 pub use program::Program;
