@@ -29,6 +29,8 @@ mod router;
 mod security;
 /// The process.
 mod server;
+/// The span of a request.
+mod trace;
 /// Bodies that nobody read.
 mod unread;
 /// Uploads over HTTP.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use millrace_config::Config;
+use millrace_config::{Config, start_telemetry};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -49,8 +49,8 @@ fn print_document() -> anyhow::Result<()> {
 
 fn serve() -> anyhow::Result<()> {
     let config = Config::load()?;
-    millrace_config::start_logging(&config.log).context("log.filter")?;
     tokio::runtime::Runtime::new()?.block_on(async {
+        let traces = start_telemetry(&config, "millrace-api")?;
         let address = config.server.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -68,6 +68,8 @@ fn serve() -> anyhow::Result<()> {
             }
             asked.cancel();
         });
-        millrace_api::run(config, listener, shutdown).await
+        let served = millrace_api::run(config, listener, shutdown).await;
+        traces.end().await;
+        served
     })
 }

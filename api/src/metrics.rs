@@ -20,17 +20,21 @@ pub(crate) fn router() -> Router {
 
 /// Counts requests and how long they take, by route: paths themselves are too many.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let route = path
+        .as_ref()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().as_str().to_owned();
     let started = Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let status = response.status().as_u16().to_string();
     metrics::counter!("millrace_http_requests_total", "route" => route.clone(), "method" => method, "status" => status)
         .increment(1);
     metrics::histogram!("millrace_http_request_seconds", "route" => route)
         .record(started.elapsed().as_secs_f64());
+    // For the trace, which begins further out.
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
     response
 }

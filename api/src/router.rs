@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security,
-    unread, uploads, videos, web,
+    trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -122,15 +122,22 @@ async fn surround(
                 && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
         })
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let traced = trace::span(&request);
     let span = tracing::info_span!(
         "request",
         request.id = id,
+        trace_id = trace::id(&traced),
         http.method = %request.method(),
         http.path = request.uri().path(),
         user.id = tracing::field::Empty,
     );
     let page = is_page(request.uri().path());
-    let mut response = answer(&around, request, next).instrument(span).await;
+    let method = request.method().clone();
+    let mut response = answer(&around, request, next)
+        .instrument(span)
+        .instrument(traced.clone())
+        .await;
+    trace::ended(&traced, method.as_str(), &response);
     let headers = response.headers_mut();
     // What says nothing of keeping is for now and for whoever asked. Caches would guess otherwise, even with a 404.
     if !page {

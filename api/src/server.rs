@@ -45,6 +45,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     config.require_services()?;
+    // The recorder, before anything is counted.
+    millrace_config::metrics();
     let metrics_listener = TcpListener::bind(config.server.metrics_listen)
         .await
         .with_context(|| {

@@ -1,5 +1,5 @@
-//! The typed settings of Millrace, and the logs and metrics of a process that follow from them: `config/default.toml` (embedded), then `config/<environment>.toml`, then the
-//! environment. Binaries read them once and map them to the option structs of the libraries.
+//! The typed settings of Millrace, and the logs, metrics and traces of a process that follow from them:
+//! `config/default.toml` (embedded), then `config/<environment>.toml`, then the environment. Binaries read them once and map them to the option structs of the libraries.
 
 /// Reading MILLRACE__ variables and the files that _FILE variables name.
 mod environment;
@@ -11,6 +11,8 @@ mod metrics;
 mod secret;
 /// The sections and their keys.
 mod settings;
+/// OpenTelemetry traces, as configured.
+mod traces;
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +22,11 @@ use figment::{
 };
 
 pub use environment::variable;
-pub use logging::start_logging;
+pub use logging::{start_logging, start_telemetry};
 pub use metrics::{keep_metrics, metrics};
 pub use secret::Secret;
 pub use settings::*;
+pub use traces::Traces;
 
 /// Why the configuration was refused. Its text names the key and where the value came from.
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +220,33 @@ mod tests {
         }
         with("DELIVERY__COOKIE_DOMAIN", "example.org").unwrap();
         with("DELIVERY__CDN_URL", "https://media.example.org/bucket/").unwrap();
+    }
+
+    #[test]
+    fn a_collector_must_be_an_address_and_a_share_a_share() {
+        for (name, value, refused) in [
+            ("OTLP_ENDPOINT", "collector", "telemetry.otlp_endpoint"),
+            (
+                "OTLP_ENDPOINT",
+                "grpc://collector:4317",
+                "telemetry.otlp_endpoint",
+            ),
+            ("SAMPLE_RATIO", "1.5", "telemetry.sample_ratio"),
+            ("SAMPLE_RATIO", "nan", "telemetry.sample_ratio"),
+        ] {
+            let name = format!("MILLRACE__TELEMETRY__{name}");
+            let error = load(&[(&name, value)]).expect_err(value).to_string();
+            assert!(error.contains(refused), "{value}: {error}");
+        }
+        let config = load(&[
+            (
+                "MILLRACE__TELEMETRY__OTLP_ENDPOINT",
+                "http://127.0.0.1:4318",
+            ),
+            ("MILLRACE__TELEMETRY__SAMPLE_RATIO", "0.25"),
+        ])
+        .unwrap();
+        assert!(config.telemetry.sample_ratio < 0.3);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub struct Config {
     pub media: Media,
     pub worker: Worker,
     pub log: Log,
+    pub telemetry: Telemetry,
 }
 
 /// `[server]`
@@ -208,6 +209,14 @@ pub struct Log {
     pub filter: String,
 }
 
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    pub otlp_endpoint: String,
+    pub sample_ratio: f64,
+}
+
 /// Queues with their slots, in the order given: `media=2,default=8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queues(pub Vec<(String, u16)>);
@@ -322,6 +331,17 @@ impl Config {
         }
         if !matches!(self.server.public_url.scheme(), "http" | "https") {
             return refuse("server.public_url", "must be an http or https address");
+        }
+        let collector = &self.telemetry.otlp_endpoint;
+        let reachable = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !collector.is_empty() && !collector.parse().is_ok_and(reachable) {
+            return refuse(
+                "telemetry.otlp_endpoint",
+                "must be an http or https address",
+            );
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return refuse("telemetry.sample_ratio", "must be from 0 to 1");
         }
         self.validate_delivery()
     }

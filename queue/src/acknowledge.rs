@@ -172,7 +172,7 @@ impl Lane {
         for ack in part {
             if !taken.contains(&ack.run.id.0) {
                 // A lost lease, or the second try of an answer that had arrived.
-                metrics::counter!("millrace_job_answers_refused_total").increment(1);
+                ack.run.meter.refused.increment(1);
                 tracing::info!(job.id = %ack.run.id, job.run_no = ack.run.run_no, "an answer came too late or twice and changed nothing");
             }
             self.acks.tickets.remove(ack.run.id, ack.run.ticket.token);

@@ -16,4 +16,5 @@ update queue.job j
                  for update skip locked) as c
         where not exists (select from queue.queue p where p.name = q.name and (p.paused_at is not null or p.max_running is not null))))
 returning id, kind, queue, args, attempt, max_attempts, run_no, timeout_ms, backoff, owner, group_id, checkpoint,
-          meta, traceparent, created_at
+          meta, traceparent, created_at,
+          date_part('epoch', clock_timestamp() - greatest(run_at, created_at)) as waited

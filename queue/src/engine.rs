@@ -29,6 +29,7 @@ use crate::{
     link::{Link, ONE_PLAN},
     log::LogBook,
     maintain::maintain_until,
+    meter::{self, Meters},
     progress::ProgressBoard,
     rescue::rescue_until,
     sample::sample_until,
@@ -163,6 +164,7 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
     /// their leases kept, stops and releases the rest (which costs them no attempt), and waits for every answer to be
     /// accepted.
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
+        meter::describe();
         let options = &self.options;
         let tickets = Arc::new(Tickets::default());
         let slots = self.slots.clone();
@@ -259,6 +261,7 @@ impl<C: Clone + Send + Sync + 'static> Engine<C> {
             tickets: tickets.clone(),
             board,
             book,
+            meters: Meters::default(),
             notifier: options.notifier.clone(),
             inboxes,
             origin: Instant::now(),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, types::Json};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     dependency::Edges,
     job::{Start, millis},
     keys::Keys,
-    validate,
+    meter, trace, validate,
 };
 
 /// Where a job ended up.
@@ -100,6 +101,19 @@ pub async fn enqueue_all(
     conn: &mut PgConnection,
     jobs: Vec<NewJob>,
 ) -> Result<EnqueuedAll, EnqueueError> {
+    let span = trace::enqueueing(&jobs);
+    let answer = place(conn, jobs).instrument(span.clone()).await;
+    if let Err(error) = &answer {
+        trace::failed(&span, &error.to_string());
+    }
+    answer
+}
+
+async fn place(
+    conn: &mut PgConnection,
+    mut jobs: Vec<NewJob>,
+) -> Result<EnqueuedAll, EnqueueError> {
+    trace::stamp(&mut jobs);
     for job in &jobs {
         validate::check(job).map_err(|reason| EnqueueError::Arguments {
             kind: job.kind.to_string(),
@@ -161,6 +175,7 @@ pub(crate) async fn enqueue_together(
         && matches!(job.start, Start::Now)
     {
         news.merge(insert_one(conn, job).await?);
+        meter::enqueued(&jobs);
         return Ok(EnqueuedAll {
             ids: placed,
             wake: news,
@@ -168,6 +183,7 @@ pub(crate) async fn enqueue_together(
     }
     let edges = Edges::resolve(conn, &jobs).await?;
     news.merge(insert(conn, &jobs, &edges).await?);
+    meter::enqueued(&jobs);
     edges.insert(conn).await?;
     news.merge(edges.cancel_orphans(conn).await?);
     Ok(EnqueuedAll {

@@ -16,13 +16,15 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tower::{Layer, Service};
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::{
     CancelReason, Done, Failure, State,
     answer::{Answer, Guard},
     backend::Claimed,
+    meter::LEASE_LOST,
     outcome::chain,
+    trace,
 };
 
 /// How long a run that was told to stop may take to clean up before it is dropped.
@@ -90,9 +92,10 @@ where
         let guard = task.args.guard.take();
         let run = task.args.run.clone();
         let worker = self.worker;
+        let traced = trace::running(&run, worker);
         let span = info_span!(
             "job", job.id = %run.id, job.kind = run.kind, job.queue = run.queue, job.run_no = run.run_no,
-            job.attempt = run.attempt, job.trace = run.traceparent,
+            job.attempt = run.attempt, trace_id = trace::id_of(&run, &traced),
         );
         let inner = self.inner.call(task);
         let handler = async move {
@@ -105,11 +108,12 @@ where
                 }
             })
         };
-        let handler = OnDrop(tokio::spawn(handler.instrument(span.clone())));
+        let handler = handler.instrument(span.clone());
+        let handler = OnDrop(tokio::spawn(trace::within(&run, traced.clone(), handler)));
         Box::pin(
             async move {
                 if let Some(guard) = guard {
-                    supervise(guard, handler, worker).await;
+                    supervise(guard, handler, worker, &traced).await;
                 }
                 Ok(())
             }
@@ -153,8 +157,9 @@ impl From<Result<Result<Done, Failure>, JoinError>> for Ended {
     }
 }
 
-async fn supervise(mut guard: Guard, mut handler: OnDrop, worker: uuid::Uuid) {
+async fn supervise(mut guard: Guard, mut handler: OnDrop, worker: uuid::Uuid, traced: &Span) {
     let run = guard.run().clone();
+    run.meter.started.increment(1);
     let started = Instant::now();
     let stop = run.cancelled();
     let ended = tokio::select! {
@@ -177,7 +182,7 @@ async fn supervise(mut guard: Guard, mut handler: OnDrop, worker: uuid::Uuid) {
     };
     let took = started.elapsed();
     let answer = judge(&guard, ended, worker, took);
-    report(&guard, answer.as_ref(), took);
+    report(&guard, answer.as_ref(), took, traced);
     match answer {
         Some(answer) => guard.answer(answer),
         None => guard.forget(),
@@ -290,18 +295,17 @@ fn judge(guard: &Guard, ended: Ended, worker: uuid::Uuid, took: Duration) -> Opt
     }
 }
 
-fn report(guard: &Guard, answer: Option<&Answer>, took: Duration) {
+fn report(guard: &Guard, answer: Option<&Answer>, took: Duration, traced: &Span) {
     let kind = guard.run().kind.as_str();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let outcome = match answer {
-        None if guard.run().cancel_reason() == Some(CancelReason::LeaseLost) => "lease_lost",
+        None if guard.run().cancel_reason() == Some(CancelReason::LeaseLost) => LEASE_LOST,
         None => "completed",
         Some(Answer::End { state, .. } | Answer::Back { state, .. }) => state.as_str(),
     };
-    metrics::counter!("millrace_job_runs_total", "queue" => guard.run().queue.clone(), "kind" => kind.to_owned(), "outcome" => outcome)
-        .increment(1);
-    metrics::histogram!("millrace_job_run_seconds", "queue" => guard.run().queue.clone(), "kind" => kind.to_owned())
-        .record(took.as_secs_f64());
+    trace::ended(traced, outcome, failure(outcome, answer));
+    guard.run().meter.ended(outcome);
+    guard.run().meter.run.record(took.as_secs_f64());
     match answer {
         Some(Answer::End {
             state: state @ (State::Discarded | State::Quarantined),
@@ -320,6 +324,31 @@ fn report(guard: &Guard, answer: Option<&Answer>, took: Duration) {
         }
         _ => tracing::debug!(duration_ms, outcome, "finished {kind}"),
     }
+}
+
+/// The word and the sentence for a run that failed, whether or not there will be another.
+fn failure<'a>(outcome: &'a str, answer: Option<&'a Answer>) -> Option<(&'a str, &'a str)> {
+    let said = match answer {
+        None if outcome == LEASE_LOST => return Some((LEASE_LOST, "the lease of the job is lost")),
+        Some(
+            Answer::End {
+                state: State::Discarded | State::Quarantined,
+                error,
+                ..
+            }
+            | Answer::Back {
+                state: State::Retryable,
+                error,
+                ..
+            },
+        ) => error.as_ref(),
+        _ => return None,
+    };
+    let part = |name: &str| said.and_then(|said| said[name].as_str());
+    Some((
+        part("code").unwrap_or(outcome),
+        part("error").unwrap_or_default(),
+    ))
 }
 
 /// PostgreSQL stores no NUL, and nobody reads more than 4 KiB of an error.

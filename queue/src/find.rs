@@ -33,6 +33,8 @@ pub struct JobRow {
     pub result: Option<Value>,
     pub cancel_requested_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
+    /// The W3C trace context of whoever enqueued it.
+    pub traceparent: Option<String>,
     pub created_at: DateTime<Utc>,
     /// Why it ended unhappily.
     pub code: Option<String>,

@@ -20,6 +20,7 @@ use crate::{
     backend::Claimed,
     fetch::Row,
     log::LogBook,
+    meter::Meters,
     progress::ProgressBoard,
     slots::Slot,
     ticket::{Ticket, Tickets},
@@ -38,6 +39,7 @@ pub(crate) struct HandOut {
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) board: Arc<ProgressBoard>,
     pub(crate) book: Arc<LogBook>,
+    pub(crate) meters: Meters,
     pub(crate) notifier: Notifier,
     pub(crate) inboxes: HashMap<String, UnboundedSender<Claimed>>,
     pub(crate) origin: Instant,
@@ -47,7 +49,7 @@ pub(crate) struct HandOut {
 
 impl HandOut {
     /// Hands out until the claimer is gone.
-    pub(crate) async fn run(self, mut batches: UnboundedReceiver<Batch>) {
+    pub(crate) async fn run(mut self, mut batches: UnboundedReceiver<Batch>) {
         while let Some(batch) = batches.recv().await {
             for (row, slot) in batch.rows {
                 match Row::from_row(&row) {
@@ -59,7 +61,7 @@ impl HandOut {
         }
     }
 
-    fn hand_out(&self, row: Row, slot: Slot, token: Uuid, deadline: Instant) {
+    fn hand_out(&mut self, row: Row, slot: Slot, token: Uuid, deadline: Instant) {
         let id = JobId(row.id);
         let ticket = Arc::new(Ticket::new(id, token, self.origin, deadline));
         self.tickets.insert(ticket.clone());
@@ -70,6 +72,8 @@ impl HandOut {
             },
             |own| own.0,
         );
+        let meter = self.meters.of(&row.queue, &row.kind);
+        meter.wait.record(row.waited.unwrap_or_default().max(0.0));
         let run = Arc::new(Run {
             id,
             kind: row.kind,
@@ -89,6 +93,7 @@ impl HandOut {
             topics: Mutex::new(Arc::from([])),
             book: self.book.clone(),
             lines: AtomicI32::new(0),
+            meter,
         });
         let timeout = Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or(0));
         let guard = Guard::new(run.clone(), timeout, backoff, self.acks.clone(), slot);

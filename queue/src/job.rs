@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey};
+use crate::{Backoff, JobId, Kind, Scope, State, UniqueKey, meter::OTHER};
 
 /// A job to be inserted by [`enqueue`](crate::enqueue), with the policy of its kind until a method says otherwise.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     pub(crate) id: JobId,
     pub(crate) kind: Cow<'static, str>,
+    /// The queue of its kind.
+    pub(crate) home: &'static str,
     pub(crate) queue: String,
     /// An error is kept until the insert, where there is somebody to tell.
     pub(crate) args: Result<Value, String>,
@@ -73,6 +75,7 @@ impl NewJob {
             Err(error) => Err(error.to_string()),
         };
         Self {
+            home: K::QUEUE,
             args,
             priority: K::PRIORITY,
             max_attempts: K::MAX_ATTEMPTS,
@@ -87,6 +90,7 @@ impl NewJob {
         Self {
             id: JobId::new(),
             kind: kind.into(),
+            home: OTHER,
             queue,
             args: Ok(args),
             priority: 0,
@@ -255,7 +259,8 @@ impl NewJob {
         self
     }
 
-    /// The W3C trace context of whoever enqueues.
+    /// The W3C trace context of whoever enqueues. With the feature `opentelemetry` it need not be said: the current one
+    /// is taken.
     #[must_use]
     pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
         self.traceparent = Some(traceparent.into());
@@ -274,6 +279,23 @@ impl NewJob {
     pub fn meta(mut self, meta: Value) -> Self {
         self.meta = meta;
         self
+    }
+
+    /// Its kind as metrics name it: one that came by name could be any text.
+    pub(crate) fn kind_label(&self) -> &'static str {
+        match self.kind {
+            Cow::Borrowed(kind) => kind,
+            Cow::Owned(_) => OTHER,
+        }
+    }
+
+    /// Its queue as metrics name it: any other than the kind's own could be one of many.
+    pub(crate) fn queue_label(&self) -> &'static str {
+        if self.queue == self.home {
+            self.home
+        } else {
+            OTHER
+        }
     }
 
     /// The form in which SQL inserts it later.

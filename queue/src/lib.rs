@@ -67,6 +67,8 @@ mod link;
 mod log;
 /// Partitions, retention, sweeps.
 mod maintain;
+/// What is counted of jobs.
+mod meter;
 /// The schema.
 mod migrate;
 /// Mistakes on purpose, for the fault harness.
@@ -105,6 +107,8 @@ mod tick;
 mod ticket;
 /// Cron patterns in time zones.
 mod timetable;
+/// The trace that a job belongs to.
+mod trace;
 /// Unique keys.
 mod unique;
 /// What can be stored.
@@ -152,6 +156,7 @@ pub use steer::{
     request_cancel_within, retry,
 };
 pub use ticket::CancelReason;
+pub use trace::{TRACE_TARGET, trace_id};
 pub use unique::{Scope, UniqueKey};
 pub use validate::{MAX_ARGS, check_args};
 pub use wake::{CANCEL, WORK, Wake};

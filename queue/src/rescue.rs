@@ -1,6 +1,6 @@
 //! Takes back the jobs of workers that stopped without an answer. Every worker does it; rows are skipped, not waited for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
 use sqlx::PgConnection;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     State, Wake,
     link::{Link, PATIENCE},
+    meter::{self, OTHER},
     slots::Slots,
 };
 
@@ -58,6 +59,44 @@ async fn regate(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
         .await
 }
 
+/// Counts what was rescued, by queue and kind. What cannot be looked up is counted all the same.
+async fn count(link: &mut Link, jobs: &[(Uuid, State)]) {
+    if jobs.is_empty() {
+        return;
+    }
+    let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| *id).collect();
+    let answer = timeout(PATIENCE, async { labels(link.conn().await?, &ids).await }).await;
+    let labels = link.settle(answer).unwrap_or_default();
+    for (id, state) in jobs {
+        let (queue, kind) = labels
+            .get(id)
+            .map_or((OTHER, OTHER), |(queue, kind)| (queue, kind));
+        meter::rescued(queue, kind, *state);
+    }
+}
+
+/// The queue and kind of each job, as metrics name them.
+async fn labels(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, (String, String)>, sqlx::Error> {
+    let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
+        "select j.id, case when q.name is null then 'other' else j.queue end, coalesce(k.kind, 'other')
+           from (select id, queue, kind from queue.job where id = any($1)
+                 union all select id, queue, kind from queue.history where id = any($1)) as j
+           left join queue.kind k on j.kind = k.kind or j.kind = any(k.aliases)
+           left join (select queue as name from queue.kind union select name from queue.queue
+                      union select jsonb_object_keys(queues) from queue.worker) as q on q.name = j.queue",
+    )
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, queue, kind)| (id, (queue, kind)))
+        .collect())
+}
+
 /// Rescues every `every` until `stop`.
 pub(crate) async fn rescue_until(
     mut link: Link,
@@ -71,9 +110,8 @@ pub(crate) async fn rescue_until(
         match link.settle(answer) {
             Ok(Rescued { jobs, wake }) => {
                 let more = jobs.len() >= BATCH as usize;
+                count(&mut link, &jobs).await;
                 for (id, state) in jobs {
-                    metrics::counter!("millrace_jobs_rescued_total", "outcome" => state.as_str())
-                        .increment(1);
                     tracing::warn!(job.id = %id, "rescued a job whose worker stopped without an answer; it is {state} now");
                 }
                 for queue in wake.queue_names() {

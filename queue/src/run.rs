@@ -12,7 +12,9 @@ use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{CancelReason, JobId, log::LogBook, progress::ProgressBoard, ticket::Ticket};
+use crate::{
+    CancelReason, JobId, log::LogBook, meter::Meter, progress::ProgressBoard, ticket::Ticket,
+};
 
 /// What a handler knows of its job and may do as its holder.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Run {
     pub meta: Value,
     /// What an earlier run saved.
     pub checkpoint: Option<Value>,
+    /// The W3C trace context of whoever enqueued it.
     pub traceparent: Option<String>,
     pub created_at: DateTime<Utc>,
     pub(crate) ticket: Arc<Ticket>,
@@ -38,6 +41,7 @@ pub struct Run {
     pub(crate) topics: Mutex<Arc<[String]>>,
     pub(crate) book: Arc<LogBook>,
     pub(crate) lines: AtomicI32,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// The lease could not be shown to hold.

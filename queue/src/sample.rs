@@ -43,6 +43,7 @@ pub(crate) async fn sample_until(mut link: Link, stop: CancellationToken) {
     }
 }
 
+/// A gauge: queue, kind and state.
 type Place = (String, String, State);
 
 /// Takes a sample, unless another worker does; says whether it did. `shown` are the gauges that are not at zero.
@@ -57,35 +58,54 @@ async fn sample(conn: &mut PgConnection, shown: &mut HashSet<Place>) -> Result<b
     .fetch_one(&mut *conn)
     .await?;
     if !ours {
+        // It shows what we showed, as soon as it has looked.
+        for place in shown.drain() {
+            show(&place, 0.0, None);
+        }
         return Ok(false);
     }
     sqlx::query("select queue.sample_depth(), queue.fold_tallies()")
         .execute(&mut *conn)
         .await?;
+    // Rows may name any queue and kind; labels are those that a worker, a kind or an operator has made known.
     let rows: Vec<(String, String, State, i64, Option<f64>)> = sqlx::query_as(
-        "select queue, kind, state, n, extract(epoch from clock_timestamp() - oldest_due)::float8 from queue.depth",
+        "with kinds as (select unnest(kind || aliases) as name, kind from queue.kind),
+              queues as (select queue as name from queue.kind union select name from queue.queue
+                         union select jsonb_object_keys(queues) from queue.worker)
+         select coalesce(q.name, 'other'), coalesce(k.kind, 'other'), d.state, sum(d.n)::bigint,
+                extract(epoch from clock_timestamp() - min(d.oldest_due))::float8
+           from queue.depth d
+           left join kinds k on k.name = d.kind
+           left join queues q on q.name = d.queue
+          group by 1, 2, 3",
     )
     .fetch_all(conn)
     .await?;
     let mut gone = std::mem::take(shown);
     for (queue, kind, state, n, age) in rows {
         let place = (queue, kind, state);
-        show(&place, n as f64, age.unwrap_or(0.0));
+        show(&place, n as f64, age);
         gone.remove(&place);
         shown.insert(place);
     }
     for place in &gone {
-        show(place, 0.0, 0.0);
+        show(place, 0.0, None);
     }
     Ok(true)
 }
 
-fn show((queue, kind, state): &Place, n: f64, age: f64) {
+fn show((queue, kind, state): &Place, n: f64, age: Option<f64>) {
     let labels = [
         ("queue", queue.clone()),
         ("kind", kind.clone()),
         ("state", state.as_str().to_owned()),
     ];
-    metrics::gauge!("millrace_jobs", &labels).set(n);
-    metrics::gauge!("millrace_job_oldest_due_seconds", &labels).set(age);
+    metrics::gauge!("queue_jobs", &labels).set(n);
+    // What runs is not waited for any more.
+    if matches!(
+        state,
+        State::Available | State::Scheduled | State::Retryable
+    ) {
+        metrics::gauge!("queue_oldest_due_seconds", &labels).set(age.unwrap_or(0.0));
+    }
 }

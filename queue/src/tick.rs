@@ -132,7 +132,7 @@ impl Ticker {
             );
             return;
         }
-        metrics::counter!("millrace_schedule_fired_total", "schedule" => row.name.clone())
+        metrics::counter!("queue_schedule_fired_total", "schedule" => row.name.clone())
             .increment(jobs.unsigned_abs().into());
         if jobs > 0 {
             tracing::info!("the schedule {} came round: {jobs} new jobs", row.name);

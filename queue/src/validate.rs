@@ -74,14 +74,17 @@ pub(crate) fn check(job: &NewJob) -> Result<(), String> {
             ));
         }
     }
+    let trace = job.traceparent.as_deref().unwrap_or_default();
+    if trace.len() > MAX_KEY || trace.contains('\0') {
+        return Err(format!(
+            "the trace context must have at most {MAX_KEY} bytes, none of them NUL"
+        ));
+    }
     let nul = |text: &String| text.contains('\0');
     if job.tags.iter().any(nul) || weigh(&job.meta).is_err() {
         return Err("tags and metadata must not hold \\u0000".to_owned());
     }
-    if job.traceparent.as_ref().is_some_and(nul) {
-        return Err("the trace context must not hold \\u0000".to_owned());
-    }
-    if !job.backoff.factor.is_finite() || !job.backoff.jitter.is_finite() {
+    if job.backoff.is_some_and(|own| !own.factor.is_finite() || !own.jitter.is_finite()) {
         return Err("the numbers of the backoff must be finite".to_owned());
     }
     check_times(job)?;

@@ -43,5 +43,7 @@ mod scarce;
 mod startup;
 /// Objects that no row names.
 mod sweep;
+/// One trace across processes.
+mod trace;
 /// Uploads that are interrupted, ended, or left.
 mod uploads;

@@ -6,6 +6,8 @@ pub mod cdn;
 mod clip;
 /// A PostgreSQL cluster of one test, which may crash it.
 mod cluster;
+/// A collector of OpenTelemetry traces.
+pub mod collector;
 /// The command line.
 mod command;
 /// A database per test, copied from a template.
@@ -46,7 +48,7 @@ mod worker;
 pub use clip::{Clip, padded};
 pub use command::Said;
 pub use direct::Film;
-pub use machines::{Machines, MachinesOptions};
+pub use machines::{Machines, MachinesOptions, free_port};
 pub use person::Person;
 pub use player::{Fetched, Player, Rendition};
 pub use program::Program;

@@ -308,7 +308,10 @@ fn start_store(folder: &Path, address: &str, origin: &str) -> Result<Program> {
 }
 
 /// A port that nobody else is given while its server is down: below those that the system hands out.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// That there is none.
+pub fn free_port() -> Result<u16> {
     let mut random = rand::rng();
     for _ in 0..100 {
         let port = random.random_range(20_000..32_000);

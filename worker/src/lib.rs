@@ -36,6 +36,8 @@ pub use dependencies::Dependencies;
 /// One line that says what is missing: a setting, the database, the store, ffmpeg, the schema, a free port.
 pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     config.require_services()?;
+    // The recorder, before anything is counted.
+    millrace_config::metrics();
     let (pool_options, direct) =
         database_options(config).context("database.url is not an address")?;
     let pool = pool(config, pool_options);

@@ -1,7 +1,7 @@
 //! `millrace-worker`: claims and runs jobs until SIGTERM or Ctrl-C.
 
 use clap::Parser;
-use millrace_config::{Config, Queues, start_logging};
+use millrace_config::{Config, Queues, start_telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(queues) = arguments.queues {
         config.worker.queues = queues;
     }
-    start_logging(&config.log)?;
+    let traces = start_telemetry(&config, "millrace-worker")?;
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -43,5 +43,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         tracing::info!("draining");
         stop.cancel();
     });
-    millrace_worker::run(&config, shutdown).await
+    let ended = millrace_worker::run(&config, shutdown).await;
+    traces.end().await;
+    ended
 }

@@ -1,7 +1,7 @@
 //! Jobs as the admin screens see them.
 
 use chrono::{DateTime, Utc};
-use millrace_queue::{JobRow, JobSummary, LogLine, Reason, State as JobState};
+use millrace_queue::{JobRow, JobSummary, LogLine, Reason, State as JobState, trace_id};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -122,6 +122,9 @@ pub(super) struct JobDetail {
     pub(super) reason: Option<String>,
     /// Why it is not running at this moment.
     pub(super) why: Vec<Why>,
+    /// The OpenTelemetry trace that it belongs to, as 32 hexadecimal digits.
+    #[schema(required)]
+    pub(super) trace_id: Option<String>,
     /// The first 500 lines that its runs have written.
     pub(super) log: Vec<Line>,
 }
@@ -191,6 +194,11 @@ impl JobDetail {
             code: job.code,
             reason: job.reason,
             why: why.collect(),
+            trace_id: job
+                .traceparent
+                .as_deref()
+                .and_then(trace_id)
+                .map(str::to_owned),
             log: log.collect(),
         }
     }

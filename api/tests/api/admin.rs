@@ -56,7 +56,10 @@ async fn call(
 #[tokio::test]
 async fn jobs_are_for_auditors_and_acts_for_operators() {
     let stack = Stack::start().await;
-    let id = enqueue(&stack, json!({"secret": 1}), json!({"delay_ms": 3_600_000})).await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let options =
+        json!({"delay_ms": 3_600_000, "traceparent": format!("00-{trace}-b7ad6b7169203331-01")});
+    let id = enqueue(&stack, json!({"secret": 1}), options).await;
     let user = stack.person("ann").await;
     let auditor = with_role(&stack, "bob", "auditor").await;
     let operator = with_role(&stack, "eve", "operator").await;
@@ -102,6 +105,7 @@ async fn jobs_are_for_auditors_and_acts_for_operators() {
         (&Value::Null, &json!("scheduled"))
     );
     assert_eq!(seen["why"][0]["code"], "run_at");
+    assert_eq!(seen["trace_id"], trace);
     let (_, seen) = call(&stack, Some(&operator), Method::GET, &reads[1], None).await;
     assert_eq!(seen["args"], json!({"secret": 1}));
     // A demotion holds at once.

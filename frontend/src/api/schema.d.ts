@@ -711,6 +711,8 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: string;
+            /** @description The OpenTelemetry trace that it belongs to, as 32 hexadecimal digits. */
+            trace_id: string | null;
             /** @description Why it is not running at this moment. */
             why: components["schemas"]["Why"][];
             /** Format: uuid */

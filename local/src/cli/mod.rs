@@ -90,7 +90,10 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         Command::Check => check::run(&data_dir).await,
         command => {
             let config = configuration(&data_dir)?;
-            start_logging(&config.log).context("log.filter")?;
+            // Services start their own, with traces.
+            if !matches!(command, Command::Api | Command::Worker { .. }) {
+                start_logging(&config.log).context("log.filter")?;
+            }
             match command {
                 Command::Api => parts::api(config).await,
                 Command::Worker { queues } => parts::worker(config, queues).await,

@@ -1,21 +1,25 @@
 //! `api`, `worker`, `migrate`: the parts by themselves.
 
 use anyhow::Context as _;
-use millrace_config::{Config, Queues};
+use millrace_config::{Config, Queues, start_telemetry};
 use sqlx::postgres::PgPoolOptions;
 
 use super::stop;
 
 /// Runs the API until it is told to stop.
 pub(super) async fn api(config: Config) -> anyhow::Result<()> {
+    let traces = start_telemetry(&config, "millrace-api")?;
     let listener = tokio::net::TcpListener::bind(config.server.listen).await;
     let listener = listener
         .with_context(|| format!("cannot listen on {} (server.listen)", config.server.listen))?;
-    millrace_api::run(config, listener, stop::on_signal()?).await
+    let ended = millrace_api::run(config, listener, stop::on_signal()?).await;
+    traces.end().await;
+    ended
 }
 
 /// Runs a worker until it is told to stop.
 pub(super) async fn worker(mut config: Config, queues: Option<Queues>) -> anyhow::Result<()> {
+    let traces = start_telemetry(&config, "millrace-worker")?;
     if let Some(queues) = queues {
         config.worker.queues = queues;
     }
@@ -23,7 +27,9 @@ pub(super) async fn worker(mut config: Config, queues: Option<Queues>) -> anyhow
     if std::net::TcpListener::bind(config.worker.health_listen).is_err() {
         config.worker.health_listen.set_port(0);
     }
-    millrace_worker::run(&config, stop::on_signal()?).await
+    let ended = millrace_worker::run(&config, stop::on_signal()?).await;
+    traces.end().await;
+    ended
 }
 
 /// Brings the schema up to date.

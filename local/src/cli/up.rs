@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use millrace_config::{Config, start_logging};
+use millrace_config::{Config, start_telemetry};
 use millrace_domain::accounts::{NewUser, Role, User, UserError};
 use millrace_local::foundation::{Foundation, FoundationOptions};
 use millrace_local::ports::Ports;
@@ -28,14 +28,22 @@ pub(super) async fn run(
         pg_bin,
     })
     .await?;
-    let ended = serve(&foundation, &stop).await;
+    // Both parts are one process here, and one service.
+    let traces = start_telemetry(&foundation.config, "millrace");
+    let ended = match traces {
+        Ok(traces) => {
+            let ended = serve(&foundation, &stop).await;
+            traces.end().await;
+            ended
+        }
+        Err(error) => Err(error.into()),
+    };
     foundation.stop().await;
     ended
 }
 
 async fn serve(foundation: &Foundation, stop: &CancellationToken) -> anyhow::Result<()> {
     let config = &foundation.config;
-    start_logging(&config.log).context("log.filter")?;
     prepare(foundation).await?;
     let listener = TcpListener::bind(config.server.listen).await;
     let listener =

@@ -24,12 +24,17 @@ mod lease;
 mod lifecycle;
 /// Limits, rates, fairness and pauses.
 mod limits;
+/// What is counted.
+mod metrics;
 /// What operators do and see.
 mod operate;
 /// How runs end.
 mod outcome;
 /// Jobs that come round by the clock.
 mod schedule;
+/// One trace over jobs and their children.
+#[cfg(feature = "opentelemetry")]
+mod trace;
 /// Unique keys, and enqueueing from SQL.
 mod unique;
 /// Finding work: order, wake-ups, concurrency.

@@ -121,6 +121,7 @@ export default {
       attempts: 'Attempts',
       crashes: 'Crashes',
       runs: 'Runs',
+      trace: 'Trace',
       worker: 'Worker',
       nOf: '{n} of {of}',
       failures: 'No failed runs | {n} failed run | {n} failed runs',

@@ -123,6 +123,7 @@ const texts: typeof en = {
       attempts: '嘗試次數',
       crashes: '當掉次數',
       runs: '執行次數',
+      trace: '追蹤編號',
       worker: '背景程式',
       nOf: '{n} / {of}',
       failures: '沒有失敗的執行 | {n} 次執行失敗 | {n} 次執行失敗',
