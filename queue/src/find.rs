@@ -22,12 +22,18 @@ pub struct JobRow {
     pub crash_count: i32,
     pub max_crashes: i32,
     pub run_no: i32,
+    /// After so many milliseconds a run is stopped.
+    pub timeout_ms: i64,
     pub worker_id: Option<Uuid>,
     pub started_at: Option<DateTime<Utc>>,
     pub owner: Option<Uuid>,
     pub group_id: Option<Uuid>,
+    pub limit_key: Option<String>,
     pub checkpoint: Option<Value>,
     pub meta: Value,
+    pub tags: Vec<String>,
+    /// W3C trace context of who enqueued it.
+    pub traceparent: Option<String>,
     /// One object per failed run: run_no, attempt, at, code, error, worker.
     pub errors: Value,
     pub result: Option<Value>,
@@ -38,6 +44,15 @@ pub struct JobRow {
     pub code: Option<String>,
     pub reason: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl JobRow {
+    /// The id of the trace that it belongs to: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        let id = self.traceparent.as_deref()?.split('-').nth(1)?;
+        let digits = id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+        (digits && id.bytes().any(|digit| digit != b'0')).then_some(id)
+    }
 }
 
 /// The job, from the hot table or the history.

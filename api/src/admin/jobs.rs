@@ -6,14 +6,20 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::accounts::Role;
-use millrace_queue::{CancelState, JobFilter, JobId, LogLine, State as JobState, explain, find};
+use millrace_queue::{
+    CancelState, JobFilter, JobId, LogLine, Progress, State as JobState, children, explain, find,
+    parents,
+};
 use serde::Deserialize;
 use sqlx::{Acquire as _, PgConnection};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::view::{Acted, JobDetail, JobPage};
+use super::{
+    detail::{Around, JobDetail},
+    view::{Acted, JobPage},
+};
 use crate::{
     app::App,
     auth::{Auditor, Operator},
@@ -27,6 +33,8 @@ const PAGE: i64 = 50;
 const SEARCH_WITHIN: &str = "set local statement_timeout = '3s'";
 /// Lines of the log that come with a job.
 const LOG_LINES: i64 = 500;
+/// Parents, and children, that come with a job.
+const RELATIVES: i64 = 100;
 
 /// The routes of this module.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -156,10 +164,15 @@ async fn get_job(
     let job = find(&mut conn, JobId(id))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let why = explain(&mut *conn, job.id).await?;
-    let log = LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?;
+    let around = Around {
+        why: explain(&mut *conn, job.id).await?,
+        log: LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?,
+        parents: parents(&mut *conn, job.id, RELATIVES).await?,
+        children: children(&mut *conn, job.id, RELATIVES).await?,
+        progress: Progress::of_job(&mut *conn, job.id).await?,
+    };
     let whole = caller.0.user.role >= Role::Operator;
-    Ok(Json(JobDetail::new(job, whole, why, log)))
+    Ok(Json(JobDetail::new(job, whole, around)))
 }
 
 /// Answers whether there is such a job at all, for what could not be done to it.

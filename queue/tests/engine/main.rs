@@ -18,6 +18,10 @@ mod limits;
 mod operate;
 /// How runs end.
 mod outcome;
+/// What explanations are made of.
+mod reasons;
+/// Jobs on both sides of a job.
+mod relatives;
 /// Jobs that come round by the clock.
 mod schedule;
 /// Unique keys, and enqueueing from SQL.
