@@ -32,13 +32,13 @@ pub struct JobRow {
     pub checkpoint: Option<Value>,
     pub meta: Value,
     pub tags: Vec<String>,
-    /// W3C trace context of who enqueued it.
-    pub traceparent: Option<String>,
     /// One object per failed run: run_no, attempt, at, code, error, worker.
     pub errors: Value,
     pub result: Option<Value>,
     pub cancel_requested_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
+    /// The W3C trace context of whoever enqueued it.
+    pub traceparent: Option<String>,
     pub created_at: DateTime<Utc>,
     /// Why it ended unhappily.
     pub code: Option<String>,

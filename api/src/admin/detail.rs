@@ -70,7 +70,7 @@ pub(super) struct JobDetail {
     pub(super) parents: JobLinks,
     /// The jobs that wait or waited for it.
     pub(super) children: JobLinks,
-    /// The first 500 lines that its runs have written.
+    /// The last 500 lines that its runs have written.
     pub(super) log: Vec<Line>,
 }
 

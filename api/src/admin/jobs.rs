@@ -166,7 +166,7 @@ async fn get_job(
         .ok_or_else(Problem::not_found)?;
     let around = Around {
         why: explain(&mut *conn, job.id).await?,
-        log: LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?,
+        log: LogLine::last_of_job(&mut *conn, job.id, LOG_LINES).await?,
         parents: parents(&mut *conn, job.id, RELATIVES).await?,
         children: children(&mut *conn, job.id, RELATIVES).await?,
         progress: Progress::of_job(&mut *conn, job.id).await?,

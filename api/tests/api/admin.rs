@@ -230,6 +230,18 @@ async fn a_job_comes_with_what_is_around_it() {
     // That of another run than the latest is over.
     assert_eq!(get(child).await["progress"], Value::Null);
 
+    sqlx::query("insert into queue.log (job_id, run_no, n, line) select $1, 1 + g / 400, g, 'line ' || g from generate_series(1, 600) g")
+        .bind(parent)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    let log = get(parent).await["log"].clone();
+    let lines = log.as_array().unwrap();
+    assert_eq!(
+        (lines.len(), &lines[0]["line"], &lines[499]["line"]),
+        (500, &json!("line 101"), &json!("line 600"))
+    );
+
     sqlx::query("select queue.end_jobs(array[$1::uuid], array[null::uuid], array['discarded'::queue.state], array['broken'], array['it broke'], array[null::jsonb], array[null::jsonb])")
         .bind(parent)
         .execute(&stack.db)

@@ -620,7 +620,7 @@ export interface components {
             kind: string;
             /** @description Jobs with the same key share a limit. */
             limit_key: string | null;
-            /** @description The first 500 lines that its runs have written. */
+            /** @description The last 500 lines that its runs have written. */
             log: components["schemas"]["Line"][];
             /** Format: int32 */
             max_attempts: number;

@@ -148,7 +148,7 @@ export default {
       all: 'Show all',
       less: 'Show less',
       log: 'Log',
-      logCut: 'These are the first {n} lines.',
+      logCut: 'These are the last {n} lines; “millrace jobs log” prints all of them.',
       args: 'Arguments',
       result: 'Result',
       checkpoint: 'Checkpoint',
@@ -221,7 +221,7 @@ export default {
       retry: {
         label: 'Retry all',
         title: 'Run all of these jobs again?',
-        text: 'Those that ended unhappily become available again, attempts and crashes forgiven; those that wait for their time are run now.',
+        text: 'Jobs that failed become available again, attempts and crashes forgiven. Cancelled jobs, and those that wait for their time, only where the list is narrowed to these states.',
         count: 'No job can be retried | {n} job can be retried | {n} jobs can be retried',
         yes: 'Retry | Retry {n} job | Retry {n} jobs',
         changed: 'Nothing was retried. | {n} job runs again. | {n} jobs run again.',
