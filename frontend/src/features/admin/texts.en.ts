@@ -204,9 +204,9 @@ export default {
     bulk: {
       menu: 'Bulk actions',
       leave: 'Leave them',
-      not_everything: 'Narrow the list first: all jobs at once would be too many.',
-      not_owner: 'Not by owner or group: remove these filters first.',
-      not_state: 'Nothing can be done to jobs in these states.',
+      notAll: 'Narrow the list first: all jobs at once would be too many.',
+      unknown: 'There is no such kind or queue.',
+      notThese: 'Nothing can be done to jobs in these states.',
       reason: 'Reason (optional)',
       reasonHint: 'For others to read',
       capped: 'Counted no further, but all that match are included.',

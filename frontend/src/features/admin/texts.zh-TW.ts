@@ -206,9 +206,9 @@ const texts: typeof en = {
     bulk: {
       menu: '批次操作',
       leave: '先不要',
-      not_everything: '請先篩選：一次處理所有工作太多了。',
-      not_owner: '無法依擁有者或群組處理，請先移除這些條件。',
-      not_state: '這些狀態的工作沒有可做的操作。',
+      notAll: '請先篩選：一次處理所有工作太多了。',
+      unknown: '沒有這個種類或佇列。',
+      notThese: '這些狀態的工作沒有可做的操作。',
       reason: '原因（選填）',
       reasonHint: '給其他人看',
       capped: '只數到這裡，但會處理全部符合的工作。',

@@ -1,6 +1,6 @@
 // Acting on all jobs that a list is narrowed to: what may be asked for, and what came of it.
 import type { JobDetail } from '@/api/types'
-import type { JobFilters } from '../jobs/filters'
+import { type JobFilters, WORDS } from '../jobs/filters'
 import { type Act, allowed, hasEnded, STATES } from '../jobs/states'
 
 /** What the server acts by. It refuses one that names nothing. */
@@ -9,6 +9,8 @@ export interface BulkFilter {
   kind?: string
   queue?: string
   tag?: string
+  owner?: string
+  group?: string
 }
 /** `capped`: the server counted no further. */
 export interface BulkCount {
@@ -21,13 +23,12 @@ export interface BulkStart {
   count: number
 }
 
-/** The filter of the list, where acting by it would hit what is on show and nothing else. */
-export function bulkFilter(filters: JobFilters): BulkFilter | 'everything' | 'owner' {
-  if (filters.owner || filters.group) return 'owner'
+/** The filter of the list. Null: it leaves nothing out, and all jobs at once would be too many. */
+export function bulkFilter(filters: JobFilters): BulkFilter | null {
   const filter: BulkFilter = {}
   if (filters.states.length > 0) filter.state = [...filters.states]
-  for (const name of ['kind', 'queue', 'tag'] as const) if (filters[name]) filter[name] = filters[name]
-  return Object.keys(filter).length === 0 ? 'everything' : filter
+  for (const name of WORDS) if (filters[name]) filter[name] = filters[name]
+  return Object.keys(filter).length === 0 ? null : filter
 }
 
 /** What could be done to jobs in some of these states; none: in all. */
