@@ -89,6 +89,7 @@ export default {
       oldestHint: 'How long the oldest of them has been due',
       idle: 'Nothing due',
       noWorker: 'no worker',
+      stillRunning: '{n} still running',
       limit: 'limit {n}',
       fair: 'fair',
       fairHint: 'The owners of its jobs take turns',

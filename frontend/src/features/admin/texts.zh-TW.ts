@@ -91,6 +91,7 @@ const texts: typeof en = {
       oldestHint: '其中最久的到期後已等多久',
       idle: '沒有到期的工作',
       noWorker: '沒有背景程式',
+      stillRunning: '仍在執行 {n}',
       limit: '上限 {n}',
       fair: '輪流',
       fairHint: '工作的擁有者輪流執行',
