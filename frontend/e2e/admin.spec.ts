@@ -2,7 +2,7 @@
 import { expect, test } from '@playwright/test'
 import { logIn, register, shot, somebody, watchConsole } from './account'
 
-test('an operator finds a job, reads why it does not run, and cancels it', async ({ page }) => {
+test('an operator finds a job, reads why it does not run, cancels it, and runs all such jobs again', async ({ page }) => {
   const { ADMIN_NAME: username = '', ADMIN_PASSWORD: password = '' } = process.env
   expect([username, password], 'ADMIN_NAME and ADMIN_PASSWORD name an operator').not.toContain('')
   const faults = watchConsole(page)
@@ -28,6 +28,7 @@ test('an operator finds a job, reads why it does not run, and cancels it', async
   await expect(page).toHaveURL(/\/admin\/jobs\/[0-9a-f-]{36}$/)
   const why = page.getByRole('region', { name: 'Why it is not running' })
   await expect(why).toContainText('It is not due yet')
+  await expect(why).toContainText(/It is due on .*\(in 9 hr\.\)/)
   await expect(page.getByRole('region', { name: 'Arguments' }).first()).toBeVisible()
   await shot(page, 'admin-job')
   await page.getByRole('button', { name: 'Cancel job' }).click()
@@ -49,6 +50,23 @@ test('an operator finds a job, reads why it does not run, and cancels it', async
   await expect(page.getByRole('heading', { name: 'No job matches' })).toBeVisible()
   await page.getByRole('button', { name: 'Cancelled', exact: true }).click()
   await expect(page.locator('tr[data-job]')).toContainText(`cancelled by ${username}`)
+
+  // All that match, counted first: it runs again, and the list says so.
+  await page.getByRole('button', { name: 'Bulk actions' }).click()
+  await page.getByRole('menuitem', { name: 'Retry all' }).click()
+  const many = page.getByRole('dialog', { name: 'Run all of these jobs again?' })
+  await expect(many).toContainText('1 job can be retried')
+  await expect(many).toContainText('journey')
+  await shot(page, 'admin-bulk')
+  await many.getByLabel('Reason (optional)').fill('it was a journey')
+  await many.getByRole('button', { name: 'Retry 1 job' }).click()
+  await expect(many).toBeHidden()
+  const begun = page.getByRole('list', { name: 'Bulk actions' })
+  await expect(begun).toContainText('1 job runs again.')
+  await expect(page.getByRole('heading', { name: 'No job matches' })).toBeVisible()
+  await shot(page, 'admin-bulk-done')
+  await begun.getByRole('link', { name: 'Open job' }).click()
+  await expect(page.getByRole('region', { name: 'Result' }).first()).toContainText('"changed": 1')
   expect(faults).toEqual([])
 })
 

@@ -1,5 +1,6 @@
 //! Why a job is not running.
 
+use serde_json::Value;
 use sqlx::PgExecutor;
 
 use crate::JobId;
@@ -12,6 +13,8 @@ pub struct Reason {
     pub code: String,
     /// The same as a sentence.
     pub detail: String,
+    /// What the sentence is made of, for other languages and zones; by code, as the function in SQL lists them.
+    pub params: Value,
 }
 
 /// Every reason why `job` does not run now; none when there is no such job.
@@ -19,7 +22,7 @@ pub struct Reason {
 /// # Errors
 /// Those of the statement.
 pub async fn explain(db: impl PgExecutor<'_>, job: JobId) -> Result<Vec<Reason>, sqlx::Error> {
-    sqlx::query_as("select code, detail from queue.explain($1)")
+    sqlx::query_as("select code, detail, params from queue.explain($1)")
         .bind(job)
         .fetch_all(db)
         .await

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{JobId, State};
+use crate::{JobId, State, trace::trace_id};
 
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -22,12 +22,16 @@ pub struct JobRow {
     pub crash_count: i32,
     pub max_crashes: i32,
     pub run_no: i32,
+    /// After so many milliseconds a run is stopped.
+    pub timeout_ms: i64,
     pub worker_id: Option<Uuid>,
     pub started_at: Option<DateTime<Utc>>,
     pub owner: Option<Uuid>,
     pub group_id: Option<Uuid>,
+    pub limit_key: Option<String>,
     pub checkpoint: Option<Value>,
     pub meta: Value,
+    pub tags: Vec<String>,
     /// One object per failed run: run_no, attempt, at, code, error, worker.
     pub errors: Value,
     pub result: Option<Value>,
@@ -40,6 +44,13 @@ pub struct JobRow {
     pub code: Option<String>,
     pub reason: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl JobRow {
+    /// The id of the trace that it belongs to: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref().and_then(trace_id)
+    }
 }
 
 /// The job, from the hot table or the history.

@@ -83,6 +83,8 @@ mod outcome;
 mod progress;
 /// The kinds that a worker runs.
 mod registry;
+/// The jobs that a job waited for, and those that waited for it.
+mod relatives;
 /// Takes back the jobs of dead workers.
 mod rescue;
 /// Schedules at run time.
@@ -142,6 +144,7 @@ pub use migrate::{migrate, migrator};
 pub use outcome::{Done, Failure, OrOutcome, Outcome};
 pub use progress::Progress;
 pub use registry::Registry;
+pub use relatives::{Relative, Relatives, children, parents};
 pub use rescue::{Rescued, rescue};
 pub use roster::{
     ScheduleChange, ScheduleError, ScheduleRow, change_schedule, run_schedule, schedules,

@@ -45,6 +45,26 @@ impl LogLine {
         .fetch_all(db)
         .await
     }
+
+    /// The last lines of a job's runs, in the order of writing; at most `limit`.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn last_of_job(
+        db: impl PgExecutor<'_>,
+        job: JobId,
+        limit: i64,
+    ) -> Result<Vec<Self>, sqlx::Error> {
+        let mut lines: Vec<Self> = sqlx::query_as(
+            "select run_no, n, at, line from queue.log where job_id = $1 order by run_no desc, n desc limit $2",
+        )
+        .bind(job)
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
+        lines.reverse();
+        Ok(lines)
+    }
 }
 
 /// What the runs of this process have said and nobody has written yet.

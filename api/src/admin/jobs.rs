@@ -7,7 +7,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::accounts::Role;
 use millrace_queue::{
-    CancelState, JobFilter, JobId, LogLine, State as JobState, Wake, explain, find,
+    CancelState, JobFilter, JobId, LogLine, Progress, State as JobState, Wake, children, explain,
+    find, parents,
 };
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -15,7 +16,10 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::view::{Acted, JobDetail, JobPage};
+use super::{
+    detail::{Around, JobDetail},
+    view::{Acted, JobPage},
+};
 use crate::{
     app::App,
     auth::{Auditor, Operator},
@@ -29,6 +33,8 @@ const PAGE: i64 = 50;
 pub(super) const SEARCH_WITHIN: &str = "set local statement_timeout = '3s'";
 /// Lines of the log that come with a job.
 const LOG_LINES: i64 = 500;
+/// Parents, and children, that come with a job.
+const RELATIVES: i64 = 100;
 
 /// The routes of this module.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -159,10 +165,15 @@ async fn get_job(
     let job = find(&mut conn, JobId(id))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let why = explain(&mut *conn, job.id).await?;
-    let log = LogLine::of_job(&mut *conn, job.id, (0, 0), LOG_LINES).await?;
+    let around = Around {
+        why: explain(&mut *conn, job.id).await?,
+        log: LogLine::last_of_job(&mut *conn, job.id, LOG_LINES).await?,
+        parents: parents(&mut *conn, job.id, RELATIVES).await?,
+        children: children(&mut *conn, job.id, RELATIVES).await?,
+        progress: Progress::of_job(&mut *conn, job.id).await?,
+    };
     let whole = caller.0.user.role >= Role::Operator;
-    Ok(Json(JobDetail::new(job, whole, why, log)))
+    Ok(Json(JobDetail::new(job, whole, around)))
 }
 
 /// Runs a job again that has ended unhappily, or now one that waits for its time.

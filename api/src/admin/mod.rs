@@ -2,11 +2,13 @@
 
 /// One action on all jobs of a filter.
 mod bulk;
+/// One job as it is shown.
+mod detail;
 /// Jobs: list, look, act.
 mod jobs;
 /// Queues: look, pause, resume.
 mod queues;
-/// Jobs as they are shown.
+/// Jobs in a list as they are shown.
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;

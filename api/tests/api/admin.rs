@@ -190,6 +190,74 @@ async fn jobs_are_listed_page_by_page_and_steered() {
 }
 
 #[tokio::test]
+async fn a_job_comes_with_what_is_around_it() {
+    let stack = Stack::start().await;
+    let auditor = with_role(&stack, "bob", "auditor").await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = enqueue(&stack, json!({}), json!({"delay_ms": 3_600_000})).await;
+    let options = json!({
+        "after": [parent], "tags": ["nightly", "eu"], "limit_key": "user:7", "timeout_ms": 90_000,
+        "traceparent": format!("00-{trace}-00f067aa0ba902b7-01"),
+    });
+    let child = enqueue(&stack, json!({}), options).await;
+    let get = async |id: Uuid| {
+        let path = format!("/api/admin/jobs/{id}");
+        let (status, seen) = call(&stack, Some(&auditor), Method::GET, &path, None).await;
+        assert_eq!(status, 200, "{seen}");
+        seen
+    };
+    let seen = get(child).await;
+    assert_eq!(seen["tags"], json!(["nightly", "eu"]));
+    assert_eq!(
+        (&seen["timeout_ms"], &seen["limit_key"], &seen["trace_id"]),
+        (&json!(90_000), &json!("user:7"), &json!(trace))
+    );
+    let link =
+        |id, state| json!({"total": 1, "items": [{"id": id, "kind": "errand", "state": state}]});
+    assert_eq!(seen["parents"], link(parent, "scheduled"));
+    assert_eq!(seen["children"], json!({"total": 0, "items": []}));
+    assert_eq!(
+        seen["why"][0]["params"],
+        json!({"pending": 1, "jobs": [{"id": parent, "kind": "errand", "state": "scheduled"}]})
+    );
+    sqlx::query("insert into queue.progress (job_id, run_no, n, percent, stage) values ($1, 1, 1, 41.5, 'half'), ($2, 0, 1, 12.5, 'begun')")
+        .bind(child)
+        .bind(parent)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    let progress = &get(parent).await["progress"];
+    assert_eq!(
+        (&progress["percent"], &progress["stage"]),
+        (&json!(12.5), &json!("begun"))
+    );
+    // That of another run than the latest is over.
+    assert_eq!(get(child).await["progress"], Value::Null);
+
+    sqlx::query("insert into queue.log (job_id, run_no, n, line) select $1, 1 + g / 400, g, 'line ' || g from generate_series(1, 600) g")
+        .bind(parent)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    let log = get(parent).await["log"].clone();
+    let lines = log.as_array().unwrap();
+    assert_eq!(
+        (lines.len(), &lines[0]["line"], &lines[499]["line"]),
+        (500, &json!("line 101"), &json!("line 600"))
+    );
+
+    sqlx::query("select queue.end_jobs(array[$1::uuid], array[null::uuid], array['discarded'::queue.state], array['broken'], array['it broke'], array[null::jsonb], array[null::jsonb])")
+        .bind(parent)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    let seen = get(parent).await;
+    assert_eq!(seen["children"], link(child, "cancelled"));
+    assert_eq!(seen["trace_id"], Value::Null);
+    assert_eq!(get(child).await["parents"], link(parent, "discarded"));
+}
+
+#[tokio::test]
 async fn queues_are_paused_with_a_name_and_a_note() {
     let stack = Stack::start().await;
     let operator = with_role(&stack, "eve", "operator").await;

@@ -673,6 +673,8 @@ export interface components {
             /** Format: date-time */
             cancel_requested_at: string | null;
             checkpoint: unknown;
+            /** @description The jobs that wait or waited for it. */
+            children: components["schemas"]["JobLinks"];
             code: string | null;
             /** Format: int32 */
             crash_count: number;
@@ -687,7 +689,9 @@ export interface components {
             /** Format: uuid */
             id: string;
             kind: string;
-            /** @description The first 500 lines that its runs have written. */
+            /** @description Jobs with the same key share a limit. */
+            limit_key: string | null;
+            /** @description The last 500 lines that its runs have written. */
             log: components["schemas"]["Line"][];
             /** Format: int32 */
             max_attempts: number;
@@ -696,8 +700,11 @@ export interface components {
             meta: unknown;
             /** Format: uuid */
             owner: string | null;
+            /** @description The jobs that it waits or waited for. */
+            parents: components["schemas"]["JobLinks"];
             /** Format: int32 */
             priority: number;
+            progress: components["schemas"]["JobProgress"] | null;
             queue: string;
             reason: string | null;
             result: unknown;
@@ -711,7 +718,13 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: string;
-            /** @description The OpenTelemetry trace that it belongs to, as 32 hexadecimal digits. */
+            tags: string[];
+            /**
+             * Format: int64
+             * @description A run is stopped after so many milliseconds.
+             */
+            timeout_ms: number;
+            /** @description The trace that it belongs to: 32 hexadecimal digits. */
             trace_id: string | null;
             /** @description Why it is not running at this moment. */
             why: components["schemas"]["Why"][];
@@ -759,6 +772,24 @@ export interface components {
             /** Format: uuid */
             worker_id: string | null;
         };
+        /** @description Another job. */
+        JobLink: {
+            /** Format: uuid */
+            id: string;
+            /** @description `null`: it is kept no longer. */
+            kind: string | null;
+            state: string | null;
+        };
+        /** @description Jobs on one side of a job. */
+        JobLinks: {
+            /** @description The oldest 100 of them. */
+            items: components["schemas"]["JobLink"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            total: number;
+        };
         /** @description A page of jobs, the newest first. */
         JobPage: {
             items: components["schemas"]["JobLine"][];
@@ -767,6 +798,17 @@ export interface components {
              * @description For the next page; none on the last.
              */
             next_cursor: string | null;
+        };
+        /** @description What a run says about how far it is. */
+        JobProgress: {
+            /**
+             * Format: float
+             * @description From 0 to 100.
+             */
+            percent: number;
+            stage: string;
+            /** Format: date-time */
+            updated_at: string;
         };
         /** @description A line that a run has written. */
         Line: {
@@ -1203,6 +1245,8 @@ export interface components {
             code: string;
             /** @description The same as a sentence. */
             detail: string;
+            /** @description What the sentence is made of, by code: names, numbers, times. */
+            params: unknown;
         };
     };
     responses: never;

@@ -30,6 +30,10 @@ mod metrics;
 mod operate;
 /// How runs end.
 mod outcome;
+/// What explanations are made of.
+mod reasons;
+/// Jobs on both sides of a job.
+mod relatives;
 /// Jobs that come round by the clock.
 mod schedule;
 /// One trace over jobs and their children.

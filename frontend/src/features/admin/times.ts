@@ -39,6 +39,7 @@ function newWriter(locale: string) {
     units: { millisecond: unit('millisecond'), second: unit('second'), minute: unit('minute'), hour: unit('hour'), day: unit('day') },
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }),
     exact: new Intl.DateTimeFormat(locale, { ...CLOCK, year: 'numeric', month: 'short', day: 'numeric', timeZoneName: 'short' }),
+    moment: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }),
     clock: new Intl.DateTimeFormat(locale, CLOCK),
   }
 }
@@ -70,8 +71,11 @@ export function useTimes() {
   /** The moment to the millisecond, with its zone. */
   const exact = (iso: string): string => writer.value.exact.format(new Date(iso))
 
+  /** The moment to the second. */
+  const moment = (iso: string): string => writer.value.moment.format(new Date(iso))
+
   /** The time of day to the millisecond. */
   const timeOfDay = (iso: string): string => writer.value.clock.format(new Date(iso))
 
-  return { span, relative, exact, timeOfDay }
+  return { span, relative, exact, moment, timeOfDay }
 }

@@ -110,7 +110,8 @@ pub(super) async fn show(db: &mut PgConnection, id: &str, json: bool) -> anyhow:
             "attempt": job.attempt, "max_attempts": job.max_attempts, "crash_count": job.crash_count,
             "max_crashes": job.max_crashes, "run_no": job.run_no, "run_at": job.run_at, "created_at": job.created_at,
             "started_at": job.started_at, "finished_at": job.finished_at, "worker_id": job.worker_id,
-            "owner": job.owner, "group_id": job.group_id, "args": job.args, "meta": job.meta,
+            "owner": job.owner, "group_id": job.group_id, "limit_key": job.limit_key, "tags": job.tags,
+            "timeout_ms": job.timeout_ms, "trace_id": job.trace_id(), "args": job.args, "meta": job.meta,
             "checkpoint": job.checkpoint, "result": job.result, "errors": job.errors,
             "cancel_requested_at": job.cancel_requested_at, "cancel_reason": job.cancel_reason,
             "code": job.code, "reason": job.reason,
@@ -153,7 +154,9 @@ pub(super) async fn explain(db: &mut PgConnection, id: &str, json: bool) -> anyh
     }
     for reason in reasons {
         if json {
-            print_json(&json!({ "code": reason.code, "detail": reason.detail }));
+            print_json(
+                &json!({ "code": reason.code, "detail": reason.detail, "params": reason.params }),
+            );
         } else {
             println!("{:<13} {}", reason.code, reason.detail);
         }

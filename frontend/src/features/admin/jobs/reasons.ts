@@ -1,28 +1,88 @@
-// The sentences that say why a job is not running, taken apart: moments and jobs in them are shown as such.
+// Why a job is not running, as the parts of a sentence in any language. The server gives a stable word and what its own
+// sentence is made of.
 import type { Why } from '@/api/types'
 
-export type Piece = { text: string } | { at: string } | { job: string }
+export type Part =
+  | { text: string }
+  | { count: number; orMore?: boolean }
+  /** A moment. */
+  | { at: string }
+  /** Milliseconds. */
+  | { span: number }
+  | { jobs: { id: string; kind: string | null }[]; more: number }
 
-const MOMENT = String.raw`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)`
-const ID = String.raw`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`
+export interface Sentence {
+  /** Of `admin.whyText`. */
+  key: SentenceKey
+  /** What decides between one and many. */
+  plural: number
+  parts: Record<string, Part>
+  /** What somebody has written about it. */
+  note: string | null
+}
 
-export function pieces({ code, detail }: Why): Piece[] {
-  // Elsewhere an id may be anything: a user in a key, for one.
-  const pattern = new RegExp(code === 'dependency' ? `(${MOMENT})|(${ID})` : `(${MOMENT})`, 'g')
-  const found: Piece[] = []
-  let rest = 0
-  for (const match of detail.matchAll(pattern)) {
-    if (match.index > rest) found.push({ text: detail.slice(rest, match.index) })
-    found.push(match[2] === undefined ? { at: iso(match[0]) } : { job: match[2] })
-    rest = match.index + match[0].length
+const KEYS = [
+  'cancelling', 'cancelling_told', 'lease_expired', 'dependency', 'backoff', 'run_at', 'queue_paused', 'queue_paused_by', 'kind_paused',
+  'kind_paused_by', 'no_worker', 'queue_limit', 'kind_limit', 'key_limit', 'rate', 'in_line', 'in_line_first',
+] as const
+export type SentenceKey = (typeof KEYS)[number]
+
+/** Null for a reason that this page does not know, or that lacks what its sentence needs: then the server's own is shown. */
+export function sentence({ code, params }: Why): Sentence | null {
+  const given = typeof params === 'object' && params !== null ? (params as Record<string, unknown>) : {}
+  const key = variant(code, given)
+  if (key === null) return null
+  const parts: Record<string, Part> = {}
+  for (const [name, read] of Object.entries(NEEDED[key])) {
+    const part = read(given[name], given)
+    if (part === null) return null
+    parts[name] = part
   }
-  if (rest < detail.length) found.push({ text: detail.slice(rest) })
-  return found
+  const counted = Object.values(parts).find((part) => 'count' in part)
+  return { key, plural: counted?.count ?? 1, parts, note: text(given.note) ?? (code === 'cancelling' ? text(given.reason) : null) }
 }
 
-/** The database writes `2026-11-23 05:15:24.123456+00`, which not every browser reads. */
-function iso(moment: string): string {
-  const [, day, time, fraction = '', zone = 'Z'] = /^(\S{10})[ T](\d\d:\d\d:\d\d)(\.\d{1,3})?\d*(.*)$/.exec(moment) ?? []
-  const [, hours, minutes = '00'] = /^([+-]\d\d):?(\d\d)?$/.exec(zone) ?? []
-  return `${day}T${time}${fraction}${hours === undefined ? zone : `${hours}:${minutes}`}`
+/** What is known decides which of several sentences is said. */
+function variant(code: string, given: Record<string, unknown>): SentenceKey | null {
+  const known = KEYS.find((key) => key === code)
+  if (code === 'cancelling' && text(given.delivered_at) !== null) return 'cancelling_told'
+  if (code === 'queue_paused' && text(given.by) !== null) return 'queue_paused_by'
+  if (code === 'kind_paused' && text(given.by) !== null) return 'kind_paused_by'
+  if (code === 'in_line' && given.ahead === 0) return 'in_line_first'
+  return known ?? null
 }
+
+type Read = (value: unknown, given: Record<string, unknown>) => Part | null
+const word: Read = (value) => (text(value) === null ? null : { text: String(value) })
+const many: Read = (value, given) => (number(value) === null ? null : { count: Number(value), orMore: given.more === true })
+const moment: Read = (value) => (Number.isNaN(Date.parse(text(value) ?? '')) ? null : { at: String(value) })
+const lasting: Read = (value) => (number(value) === null ? null : { span: Number(value) })
+const jobs: Read = (value, given) => {
+  const entries = Array.isArray(value) ? (value as Record<string, unknown>[]) : []
+  const known = entries.flatMap(({ id, kind }) => (text(id) === null ? [] : [{ id: String(id), kind: text(kind) }]))
+  return known.length === 0 ? null : { jobs: known, more: Math.max(0, (number(given.pending) ?? 0) - known.length) }
+}
+
+/** What each sentence is made of, in the words of the server. The first count decides between one and many. */
+const NEEDED: Record<SentenceKey, Record<string, Read>> = {
+  cancelling: { requested_at: moment },
+  cancelling_told: { requested_at: moment, delivered_at: moment },
+  lease_expired: { until: moment },
+  dependency: { pending: many, jobs },
+  backoff: { attempt: word, max_attempts: word, at: moment },
+  run_at: { at: moment },
+  queue_paused: { queue: word, since: moment },
+  queue_paused_by: { queue: word, since: moment, by: word },
+  kind_paused: { kind: word, since: moment },
+  kind_paused_by: { kind: word, since: moment, by: word },
+  no_worker: { queue: word, kind: word },
+  queue_limit: { running: many, queue: word },
+  kind_limit: { running: many, kind: word },
+  key_limit: { running: many, key: word },
+  rate: { started: many, key: word, period_ms: lasting, at: moment },
+  in_line: { ahead: many },
+  in_line_first: {},
+}
+
+const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : null)
+const number = (value: unknown): number | null => (typeof value === 'number' ? value : null)

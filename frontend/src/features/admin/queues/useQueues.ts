@@ -4,9 +4,11 @@ import { Problem } from '@/api/problem'
 import type { QueueView } from '@/api/types'
 import { listQueues } from '../api'
 
+/** As they were when somebody last looked, so that who comes back finds the page as high as it was. */
+const queues = shallowRef<QueueView[]>([])
+
 export function useQueues() {
-  const queues = shallowRef<QueueView[]>([])
-  const loading = ref(true)
+  const loading = ref(queues.value.length === 0)
   const error = shallowRef<Problem | null>(null)
   let abort: AbortController | undefined
 
