@@ -1,11 +1,17 @@
 //! The engine against a real PostgreSQL: a fresh database per test, made from a template.
 
+/// Lists of jobs, and counts of endings.
+mod browse;
 /// Cancelling, from anywhere.
 mod cancel;
 /// Committing an effect together with the completion.
 mod complete;
+/// Why jobs are not running.
+mod explain;
 /// Dependencies, on_failure, unique keys.
 mod graph;
+/// Groups with a callback, and chains.
+mod group;
 /// Databases, workers and kinds for tests.
 mod harness;
 /// Leases, rescue, drain, faults.
@@ -14,10 +20,14 @@ mod lease;
 mod lifecycle;
 /// Limits, rates, fairness and pauses.
 mod limits;
-/// What operators do and see.
-mod operate;
+/// Lines that runs write for people.
+mod log;
 /// How runs end.
 mod outcome;
+/// How long finished jobs are kept.
+mod retention;
+/// Schedules at run time.
+mod roster;
 /// Jobs that come round by the clock.
 mod schedule;
 /// Unique keys, and enqueueing from SQL.
