@@ -1,10 +1,6 @@
 //! Claims work for all queues of the process, in one statement per round and never more than there are free slots.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicI32},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
 use tokio::{
@@ -15,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    JobId, Run,
+    JobId,
     answer::{Acks, Guard},
     backend::Claimed,
     fetch::{BATCH, Fetch, GatedRow, Row},
@@ -200,38 +196,25 @@ impl Claimer {
         let id = JobId(row.id);
         let ticket = Arc::new(Ticket::new(id, token, self.origin, deadline));
         self.tickets.insert(ticket.clone());
-        let run = Arc::new(Run {
-            id,
-            kind: row.kind,
-            queue: row.queue,
-            attempt: u32::try_from(row.attempt).unwrap_or(1),
-            max_attempts: u32::try_from(row.max_attempts).unwrap_or(1),
-            run_no: row.run_no,
-            owner: row.owner,
-            group: row.group_id,
-            meta: row.meta,
-            checkpoint: row.checkpoint,
-            traceparent: row.traceparent,
-            created_at: row.created_at,
+        let timeout = row.timeout();
+        let backoff = row.backoff.0;
+        let (run, args) = row.begin(
             ticket,
-            board: self.board.clone(),
-            notifier: self.notifier.clone(),
-            topics: Mutex::new(Arc::from([])),
-            book: self.book.clone(),
-            lines: AtomicI32::new(0),
-        });
+            self.board.clone(),
+            self.book.clone(),
+            self.notifier.clone(),
+        );
         let (Some(slot), Some(inbox)) =
             (self.slots.occupy(&run.queue), self.inboxes.get(&run.queue))
         else {
             // Only our own queues are asked for.
             return;
         };
-        let timeout = Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or(0));
-        let guard = Guard::new(run.clone(), timeout, row.backoff.0, self.acks.clone(), slot);
+        let guard = Guard::new(run.clone(), timeout, backoff, self.acks.clone(), slot);
         // A refused job comes back in the error and is released by its guard.
         let _ = inbox.send(Claimed {
             run,
-            args: row.args,
+            args,
             guard: Some(guard),
         });
     }

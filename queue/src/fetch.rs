@@ -1,16 +1,24 @@
 //! The statements that claim.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicI32},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
+use millrace_bus::Notifier;
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    Backoff,
+    Backoff, JobId, Run,
     job::millis,
+    log::LogBook,
     mutant::{self, Mutant},
+    progress::ProgressBoard,
+    ticket::Ticket,
 };
 
 /// Jobs per statement.
@@ -34,6 +42,43 @@ pub(crate) struct Row {
     pub(crate) meta: Value,
     pub(crate) traceparent: Option<String>,
     pub(crate) created_at: DateTime<Utc>,
+}
+
+impl Row {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0))
+    }
+
+    /// The run that this claim begins, and its arguments.
+    pub(crate) fn begin(
+        self,
+        ticket: Arc<Ticket>,
+        board: Arc<ProgressBoard>,
+        book: Arc<LogBook>,
+        notifier: Notifier,
+    ) -> (Arc<Run>, Value) {
+        let run = Run {
+            id: JobId(self.id),
+            kind: self.kind,
+            queue: self.queue,
+            attempt: u32::try_from(self.attempt).unwrap_or(1),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or(1),
+            run_no: self.run_no,
+            owner: self.owner,
+            group: self.group_id,
+            meta: self.meta,
+            checkpoint: self.checkpoint,
+            traceparent: self.traceparent,
+            created_at: self.created_at,
+            ticket,
+            board,
+            notifier,
+            topics: Mutex::new(Arc::from([])),
+            book,
+            lines: AtomicI32::new(0),
+        };
+        (Arc::new(run), self.args)
+    }
 }
 
 /// A job from behind a gate; or, with the nil id, where the walk past the gates of a queue ended.

@@ -88,6 +88,9 @@ mod slots;
 mod state;
 /// Cancel, retry, discard.
 mod steer;
+/// Helpers for the tests of applications.
+#[cfg(feature = "testing")]
+pub mod testing;
 /// Fires schedules.
 mod tick;
 /// The claims this process holds.

@@ -54,7 +54,8 @@ fn dependencies_point_one_way() -> Result<()> {
                 .filter_map(|key| key.strip_prefix("millrace-"))
             {
                 assert!(
-                    allowed.contains(&dependency),
+                    // Its own tests may ask a library for a feature.
+                    allowed.contains(&dependency) || dependency == name,
                     "{name} must not see {dependency} ({section})"
                 );
             }

@@ -30,6 +30,8 @@ mod retention;
 mod roster;
 /// Jobs that come round by the clock.
 mod schedule;
+/// The helpers that applications test with.
+mod testing;
 /// Unique keys, and enqueueing from SQL.
 mod unique;
 /// Finding work: order, wake-ups, concurrency.
