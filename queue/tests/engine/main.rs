@@ -14,6 +14,8 @@ mod graph;
 mod group;
 /// Databases, workers and kinds for tests.
 mod harness;
+/// Those who ask for a key that a job has, and those who end that job.
+mod key_order;
 /// Leases, rescue, drain, faults.
 mod lease;
 /// Random graphs with random fates.
