@@ -1,6 +1,6 @@
 //! Time that passes when a test says so.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -37,24 +37,25 @@ pub async fn time_passes(conn: &mut PgConnection, time: Duration) -> Result<(), 
     )
     .fetch_all(&mut *tx)
     .await?;
+    let by = format!("- interval '{micros} microseconds'");
+    let mut script = String::new();
     for (table, columns, keyed) in tables {
-        let shift = |by: &str| {
-            let sets: Vec<String> = columns.iter().map(|c| format!("{c} = {c} {by}")).collect();
-            format!("update queue.{table} set {}", sets.join(", "))
-        };
-        let by = format!("- interval '{micros} microseconds'");
         let steps = if keyed {
-            vec![
-                shift(&format!("{by} - {ASIDE}")),
-                shift(&format!("+ {ASIDE}")),
-            ]
+            vec![format!("{by} - {ASIDE}"), format!("+ {ASIDE}")]
         } else {
-            vec![shift(&by)]
+            vec![by.clone()]
         };
         for step in steps {
-            sqlx::query(AssertSqlSafe(step)).execute(&mut *tx).await?;
+            let sets: Vec<String> = columns
+                .iter()
+                .map(|c| format!("{c} = {c} {step}"))
+                .collect();
+            let _ = writeln!(script, "update queue.{table} set {};", sets.join(", "));
         }
     }
+    sqlx::raw_sql(AssertSqlSafe(script))
+        .execute(&mut *tx)
+        .await?;
     sqlx::query(
         "update queue.history
             set drop_on = date '1970-01-01'

@@ -24,6 +24,8 @@ mod lifecycle;
 mod limits;
 /// Lines that runs write for people.
 mod log;
+/// Random operations beside a model of them.
+mod model;
 /// How runs end.
 mod outcome;
 /// How long finished jobs are kept.
