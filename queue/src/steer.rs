@@ -141,15 +141,15 @@ async fn cancel(
 /// # Errors
 /// Those of the statements.
 pub async fn retry(conn: &mut PgConnection, job: JobId) -> Result<Steered, sqlx::Error> {
-    let queue: Option<String> = sqlx::query_scalar(
+    let news: Option<String> = sqlx::query_scalar(
         "update queue.job set state = 'available', run_at = clock_timestamp()
-          where id = $1 and state in ('scheduled', 'retryable') returning queue",
+          where id = $1 and state in ('scheduled', 'retryable') returning queue.news(queue, gate)",
     )
     .bind(job)
     .fetch_optional(&mut *conn)
     .await?;
-    let queue = match queue {
-        Some(queue) => Some(queue),
+    let news = match news {
+        Some(news) => Some(news),
         None => {
             sqlx::query_scalar("select queue.retry_ended($1)")
                 .bind(job)
@@ -158,8 +158,8 @@ pub async fn retry(conn: &mut PgConnection, job: JobId) -> Result<Steered, sqlx:
         }
     };
     Ok(Steered {
-        done: queue.is_some(),
-        wake: Wake::queues(queue),
+        done: news.is_some(),
+        wake: Wake::queues(news),
     })
 }
 

@@ -1,11 +1,15 @@
 //! The engine against a real PostgreSQL: a fresh database per test, made from a template.
 
+/// Answers that the database does not take at once.
+mod answers;
 /// Lists of jobs, and counts of endings.
 mod browse;
 /// Cancelling, from anywhere.
 mod cancel;
 /// Committing an effect together with the completion.
 mod complete;
+/// How workers stop, and start.
+mod drain;
 /// Why jobs are not running.
 mod explain;
 /// Dependencies, on_failure, unique keys.
@@ -16,7 +20,7 @@ mod group;
 mod harness;
 /// Those who ask for a key that a job has, and those who end that job.
 mod key_order;
-/// Leases, rescue, drain, faults.
+/// Leases, and faults of the database.
 mod lease;
 /// Random graphs with random fates.
 mod lifecycle;
@@ -26,8 +30,12 @@ mod limits;
 mod log;
 /// Random operations beside a model of them.
 mod model;
+/// What workers tell each other by NOTIFY.
+mod notify;
 /// How runs end.
 mod outcome;
+/// The jobs of workers that are gone.
+mod rescue;
 /// How long finished jobs are kept.
 mod retention;
 /// Schedules at run time.
