@@ -132,6 +132,6 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => (0..QUEUES.len(), any::<bool>()).prop_map(|(queue, on)| Action::PauseQueue(queue, on)),
         1 => (0..QUEUES.len(), most(), any::<bool>()).prop_map(|(queue, most, fair)| Action::LimitQueue(queue, most, fair)),
         1 => (0..KINDS.len(), any::<bool>()).prop_map(|(kind, on)| Action::PauseKind(kind, on)),
-        2 => (0..KINDS.len(), most()).prop_map(|(kind, most)| Action::LimitKind(kind, most)),
+        3 => (0..KINDS.len(), most()).prop_map(|(kind, most)| Action::LimitKind(kind, most)),
     ]
 }

@@ -3,50 +3,37 @@
 
 /// What may happen.
 mod action;
+/// Whether all is as it should be.
+mod compare;
+/// Enqueues, here and there.
+mod enqueue;
+/// Claims and answers, as workers make them.
+mod worker;
 /// What should come of it.
 mod world;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use millrace_queue::{
-    Backoff, Kind, Limit, NewJob, Registry, State, UniqueKey, discard, enqueue_all, limit_kind,
-    limit_queue, pause_kind, pause_queue, request_cancel, rescue, resume_kind, resume_queue, retry,
+    Done, Limit, Registry, State, discard, limit_kind, limit_queue, pause_kind, pause_queue,
+    request_cancel, rescue, resume_kind, resume_queue, retry,
     testing::{Runner, time_passes},
 };
 use proptest::{
     sample::Index,
     test_runner::{Config, RngSeed, TestCaseError, TestRunner},
 };
-use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, types::Json};
-use uuid::Uuid;
+use sqlx::PgConnection;
 
 use self::{
-    action::{Action, Ask, DELAY, KEYS, KINDS, LEASE, MOST, PASSES, PERIOD, QUEUES, UNIQUE, Wish},
+    action::{Action, KINDS, PASSES, PERIOD, QUEUES},
+    compare::compare,
+    enqueue::{Blue, Red, enqueue},
+    worker::{back, claim, end, put_back},
     world::World,
 };
 use crate::harness::Db;
-
-#[derive(Serialize, Deserialize)]
-struct Red {
-    n: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Blue {
-    n: i64,
-}
-
-impl Kind for Red {
-    const KIND: &'static str = KINDS[0];
-    const QUEUE: &'static str = QUEUES[0];
-}
-
-impl Kind for Blue {
-    const KIND: &'static str = KINDS[1];
-    const QUEUE: &'static str = QUEUES[0];
-}
 
 fn minutes(n: u64) -> Duration {
     Duration::from_secs(60 * n)
@@ -60,7 +47,7 @@ fn whatever_happens_the_queue_is_as_its_model() {
     runtime.block_on(begin(&db));
     let mut config = Config {
         failure_persistence: None,
-        max_shrink_iters: 3_000,
+        max_shrink_time: 30_000,
         ..Config::default()
     };
     let seed = match config.rng_seed {
@@ -81,8 +68,8 @@ fn whatever_happens_the_queue_is_as_its_model() {
 /// Kinds and limits, as a worker brings them.
 async fn begin(db: &Db) {
     let registry = Registry::new()
-        .register::<Red>(|_, _, ()| Box::pin(async { Ok(millrace_queue::Done::Completed) }))
-        .register::<Blue>(|_, _, ()| Box::pin(async { Ok(millrace_queue::Done::Completed) }))
+        .register::<Red>(|_, _, ()| Box::pin(async { Ok(Done::Completed) }))
+        .register::<Blue>(|_, _, ()| Box::pin(async { Ok(Done::Completed) }))
         .limit(Limit::new("duo").at_once(2))
         .limit(Limit::new("rate").rate(2, minutes(PERIOD)));
     Runner::new(db.pool.clone(), registry, ())
@@ -111,6 +98,33 @@ async fn play(db: &Db, actions: &[Action]) -> Result<()> {
             .await
             .with_context(what)?;
         compare(&mut conn, &world).await.with_context(what)?;
+    }
+    finish(&mut conn, &mut world).await.context("at the end")
+}
+
+/// Whatever may run does, by and by: what nothing keeps from running is claimed, however it came to wait.
+async fn finish(conn: &mut PgConnection, world: &mut World) -> Result<()> {
+    for round in 0..3 {
+        for place in world.all(|job| job.state == State::Running) {
+            // Some come back once more.
+            if round == 0 && place % 2 == 0 {
+                put_back(conn, world, place, State::Available, true).await?;
+            } else {
+                let job = &world.jobs[place];
+                ensure!(end(conn, job.id, job.token, State::Completed).await? == 1);
+                world.end(&[(place, State::Completed)]);
+            }
+        }
+        time_passes(conn, minutes(PASSES[1])).await?;
+        world.now += PASSES[1];
+        sqlx::query("select queue.promote(1000)")
+            .execute(&mut *conn)
+            .await?;
+        world.promote();
+        for queue in 0..QUEUES.len() {
+            claim(conn, world, queue, 100, true).await?;
+        }
+        compare(conn, world).await?;
     }
     Ok(())
 }
@@ -238,267 +252,4 @@ async fn act(conn: &mut PgConnection, world: &mut World, action: &Action, n: usi
 fn pick(world: &World, index: &Index, is: impl Fn(&world::Job) -> bool) -> Option<usize> {
     let all = world.all(is);
     (!all.is_empty()).then(|| *index.get(&all))
-}
-
-async fn enqueue(
-    conn: &mut PgConnection,
-    world: &mut World,
-    wishes: &[Wish],
-    step: usize,
-) -> Result<()> {
-    let n = i64::try_from(step * 100)?;
-    let before = world.jobs.len();
-    let mut jobs: Vec<NewJob> = Vec::new();
-    for (i, wish) in wishes.iter().enumerate() {
-        let n = n + i64::try_from(i)?;
-        let mut job = match wish.kind {
-            0 => NewJob::new(&Red { n }),
-            _ => NewJob::new(&Blue { n }),
-        };
-        job = job.queue(QUEUES[wish.queue]).priority(wish.priority);
-        job = job
-            .max_attempts(wish.max_attempts)
-            .max_crashes(wish.max_crashes);
-        job = job.backoff(Backoff::NONE);
-        if wish.delayed {
-            job = job.delay(minutes(DELAY));
-        }
-        if let Some(key) = wish.key {
-            job = job.limit_key(KEYS[key]);
-        }
-        if let Some(owner) = wish.owner {
-            job = job.owner(Uuid::from_u128(owner.into()));
-        }
-        if let Some((key, ask)) = wish.unique {
-            let until_done = UniqueKey::until_done(UNIQUE[key]);
-            job = job.unique(match ask {
-                Ask::Keep => until_done,
-                Ask::Period => UniqueKey::for_period(UNIQUE[key], minutes(PERIOD)),
-                Ask::Replace => until_done.replacing(),
-                Ask::Debounce => until_done.debouncing(minutes(MOST)),
-                Ask::WhileAvailable => until_done.while_in([State::Available]),
-            });
-        }
-        if let Some((index, ignore)) = wish.parent.filter(|_| before > 0) {
-            let parent = [world.jobs[index.index(before)].id.into()];
-            job = if ignore {
-                job.after_any_outcome(&parent)
-            } else {
-                job.after(&parent)
-            };
-        }
-        if let Some(last) = jobs.last().filter(|_| wish.chained) {
-            job = job.after(&[last.id()]);
-        }
-        jobs.push(job);
-    }
-    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id().0).collect();
-    let answer = enqueue_all(conn, jobs).await?;
-    drop(answer.wake);
-    let expected = world.enqueue(wishes, &ids, n);
-    let placed: Vec<world::Placed> = answer
-        .ids
-        .iter()
-        .map(|placed| world::Placed {
-            id: placed.id.0,
-            new: placed.new,
-            replaced: placed.replaced,
-        })
-        .collect();
-    ensure!(placed == expected, "placed {placed:?}, not {expected:?}");
-    Ok(())
-}
-
-/// Claims without gates and then behind them. What is claimed has to be free to run; and after the gates were brought up to
-/// date, nothing that is free is left while there was room.
-async fn claim(
-    conn: &mut PgConnection,
-    world: &mut World,
-    queue: usize,
-    free: usize,
-    regate: bool,
-) -> Result<()> {
-    if regate {
-        // Until it has nothing to do and knows that.
-        for _ in 0..2 {
-            sqlx::query("select queue.regate(1000)")
-                .execute(&mut *conn)
-                .await?;
-        }
-    }
-    let (token, worker) = (Uuid::now_v7(), Uuid::nil());
-    let lease = i64::try_from(minutes(LEASE).as_millis())?;
-    let mut claimed: Vec<Uuid> = sqlx::query_scalar(include_str!("../../../src/claim.sql"))
-        .bind([QUEUES[queue]])
-        .bind([i64::try_from(free)?])
-        .bind(KINDS)
-        .bind(token)
-        .bind(lease)
-        .bind(worker)
-        .fetch_all(&mut *conn)
-        .await?;
-    let left = free - claimed.len();
-    if left > 0 {
-        let gated: Vec<Uuid> = sqlx::query_scalar(
-            "select id from queue.claim_gated($1, $2, array[''], $3, $4, $5, $6)
-              where id <> '00000000-0000-0000-0000-000000000000'",
-        )
-        .bind([QUEUES[queue]])
-        .bind([i64::try_from(left)?])
-        .bind(KINDS)
-        .bind(token)
-        .bind(lease)
-        .bind(worker)
-        .fetch_all(&mut *conn)
-        .await?;
-        claimed.extend(gated);
-    }
-    for &id in &claimed {
-        let place = world.at(id).context("an unknown job was claimed")?;
-        ensure!(world.jobs[place].queue == queue, "of another queue");
-        if let Some(why) = world.refusal(place) {
-            bail!("{id} was claimed, but {why}");
-        }
-        world.claim(place, token);
-    }
-    ensure!(claimed.len() <= free, "{} of {free}", claimed.len());
-    if regate && claimed.len() < free {
-        let stranded = world.all(|job| job.queue == queue);
-        let stranded = stranded
-            .into_iter()
-            .find(|&place| world.refusal(place).is_none());
-        if let Some(place) = stranded {
-            let job = &world.jobs[place];
-            let gate: Option<String> =
-                sqlx::query_scalar("select gate from queue.job where id = $1")
-                    .bind(job.id)
-                    .fetch_one(conn)
-                    .await?;
-            bail!(
-                "nothing keeps {job:?} from running, and it was not claimed; its gate is {gate:?}"
-            );
-        }
-    }
-    Ok(())
-}
-
-async fn end(conn: &mut PgConnection, id: Uuid, token: Option<Uuid>, state: State) -> Result<i64> {
-    let changed = sqlx::query_scalar(
-        "select count(ended) from queue.end_jobs(array[$1::uuid], array[$2::uuid], array[$3::text::queue.state],
-             array[null::text], array[null::text], array[null::jsonb], array[null::jsonb])",
-    )
-    .bind(id)
-    .bind(token)
-    .bind(state.as_str())
-    .fetch_one(conn)
-    .await?;
-    Ok(changed)
-}
-
-async fn back(
-    conn: &mut PgConnection,
-    id: Uuid,
-    token: Option<Uuid>,
-    state: State,
-    refund: bool,
-) -> Result<i64> {
-    let delay = (state != State::Available).then(|| minutes(DELAY).as_millis());
-    let changed = sqlx::query_scalar(
-        "select count(ended) from queue.put_back(array[$1::uuid], array[$2::uuid], array[$3::text::queue.state],
-             array[$4::bigint], array[$5::boolean], array[null::jsonb])",
-    )
-    .bind(id)
-    .bind(token)
-    .bind(state.as_str())
-    .bind(delay.map(i64::try_from).transpose()?)
-    .bind(refund)
-    .fetch_one(conn)
-    .await?;
-    Ok(changed)
-}
-
-async fn put_back(
-    conn: &mut PgConnection,
-    world: &mut World,
-    place: usize,
-    state: State,
-    refund: bool,
-) -> Result<()> {
-    let job = &world.jobs[place];
-    ensure!(back(conn, job.id, job.token, state, refund).await? == 1);
-    world.put_back(place, state, refund);
-    Ok(())
-}
-
-/// A job as it is.
-#[derive(Debug, PartialEq, sqlx::FromRow)]
-struct Seen {
-    id: Uuid,
-    state: State,
-    attempt: i32,
-    crash_count: i32,
-    run_no: i32,
-    pending: i32,
-    priority: i16,
-    n: Json<i64>,
-    token: Option<Uuid>,
-}
-
-/// Every job is once where it should be, and every key and dependency.
-async fn compare(conn: &mut PgConnection, world: &World) -> Result<()> {
-    let mut seen: Vec<Seen> = sqlx::query_as(
-        "select id, state, attempt, crash_count, run_no, pending, priority, args -> 'n' as n, token from queue.job
-         union all
-         select id, state, attempt, crash_count, run_no, 0, priority, args -> 'n', null from queue.history",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    seen.sort_by_key(|job| job.id);
-    let mut expected: Vec<Seen> = world
-        .jobs
-        .iter()
-        .map(|job| Seen {
-            id: job.id,
-            state: job.state,
-            attempt: job.attempt,
-            crash_count: job.crashes,
-            run_no: job.run_no,
-            pending: i32::try_from(job.parents.len()).unwrap_or(i32::MAX),
-            priority: job.priority,
-            n: Json(job.n),
-            token: job.token,
-        })
-        .collect();
-    expected.sort_by_key(|job| job.id);
-    ensure!(
-        seen.len() == expected.len(),
-        "{} jobs, not {}",
-        seen.len(),
-        expected.len()
-    );
-    for (seen, expected) in seen.iter().zip(&expected) {
-        ensure!(seen == expected, "{seen:?}\nbut should be\n{expected:?}");
-    }
-    let keys: BTreeMap<String, Uuid> = sqlx::query_as(
-        "select key, job_id from queue.unique_key where expires_at is null or expires_at > clock_timestamp()",
-    )
-    .fetch_all(&mut *conn)
-    .await?
-    .into_iter()
-    .collect();
-    let held: BTreeMap<String, Uuid> = world
-        .held()
-        .into_iter()
-        .map(|(key, id)| (key.to_owned(), id))
-        .collect();
-    ensure!(keys == held, "keys {keys:?}, not {held:?}");
-    let edges: i64 = sqlx::query_scalar("select count(*) from queue.dependency")
-        .fetch_one(conn)
-        .await?;
-    let parents: usize = world.jobs.iter().map(|job| job.parents.len()).sum();
-    ensure!(
-        edges == i64::try_from(parents)?,
-        "{edges} dependencies, not {parents}"
-    );
-    Ok(())
 }
