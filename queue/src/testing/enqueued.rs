@@ -38,16 +38,21 @@ pub fn assert_enqueued(
             Some(times) => as_expected.len() == times,
             None => !as_expected.is_empty(),
         };
-        match as_expected.into_iter().next() {
-            Some(job) if right => job,
-            Some(job) => panic!(
-                "{place}: not {} times a {expect}; the first is {}{}",
-                expect.times.unwrap_or(1),
-                job.id,
-                show(&others)
-            ),
-            None => panic!("{place}: there is no {expect}{}", show(&others)),
+        if !right {
+            let times = expect.times.unwrap_or(1);
+            let found = match as_expected.len() {
+                0 => format!("there is no {expect}"),
+                n => format!(
+                    "a {expect} is there {n} times, not {times}:{}",
+                    lines(&as_expected)
+                ),
+            };
+            panic!("{place}: {found}{}", show(&others));
         }
+        let first = as_expected.into_iter().next();
+        first.unwrap_or_else(|| {
+            panic!("{place}: nothing can be given where none is expected; refute it")
+        })
     }
 }
 
@@ -60,10 +65,10 @@ pub fn refute_enqueued(conn: &mut PgConnection, expect: Expect) -> impl Future<O
     let place = Location::caller();
     async move {
         let (as_expected, _) = split(conn, &expect).await.expect("the jobs can be read");
-        let lines: String = as_expected.iter().map(line).collect();
         assert!(
             as_expected.is_empty(),
-            "{place}: there should be no {expect}, but there is:{lines}"
+            "{place}: there should be no {expect}, but there is:{}",
+            lines(&as_expected)
         );
     }
 }
@@ -117,9 +122,12 @@ async fn split(
 
 fn show(others: &[(JobRow, Vec<String>)]) -> String {
     if others.is_empty() {
-        return ". No other job is there.".to_owned();
+        return "\nNo other job is there.".to_owned();
     }
-    let mut text = format!(". {} others are there, the likeliest first:", others.len());
+    let mut text = format!(
+        "\nThe others, the likeliest first ({} in all):",
+        others.len()
+    );
     for (job, differences) in others.iter().take(SHOWN) {
         text.push_str(&line(job));
         let _ = write!(text, "\n    {}", differences.join("; "));
@@ -128,6 +136,10 @@ fn show(others: &[(JobRow, Vec<String>)]) -> String {
         let _ = write!(text, "\n  and {} more", others.len() - SHOWN);
     }
     text
+}
+
+fn lines(jobs: &[JobRow]) -> String {
+    jobs.iter().take(SHOWN).map(line).collect()
 }
 
 fn line(job: &JobRow) -> String {

@@ -110,14 +110,17 @@ async fn a_job_that_advances_survives_any_number_of_crashes() {
                 .await;
             assert_eq!(next(&mut heard).await, run_no);
             worker.crash().await;
+            // In one transaction, or what the dead worker said last may come in between.
+            let mut tx = db.pool.begin().await.expect("begun");
             sqlx::query(
                 "update queue.job set lease_until = now() - interval '1 second' where id = $1",
             )
             .bind(id)
-            .execute(&db.pool)
+            .execute(&mut *tx)
             .await
             .expect("expired");
-            let rescued = rescue(&mut *db.conn().await).await.expect("rescued");
+            let rescued = rescue(&mut tx).await.expect("rescued");
+            tx.commit().await.expect("committed");
             assert_eq!(rescued.jobs.len(), 1);
             drop(rescued.wake);
         }

@@ -91,7 +91,7 @@ async fn a_failed_assertion_says_where_it_is_and_what_is_there_instead() {
     .await;
     assert!(nothing.contains("enqueued.rs:"), "{nothing}");
     assert!(
-        nothing.ends_with("there is no step job. No other job is there."),
+        nothing.ends_with("there is no step job\nNo other job is there."),
         "{nothing}"
     );
 
@@ -105,7 +105,7 @@ async fn a_failed_assertion_says_where_it_is_and_what_is_there_instead() {
     })
     .await;
     for part in [
-        "there is no step job with {\"n\":2}. 2 others are there, the likeliest first:",
+        "there is no step job with {\"n\":2}\nThe others, the likeliest first (2 in all):",
         "args.n is 1, not 2",
         "its kind is mourn; args.n is not there",
     ] {
@@ -128,5 +128,8 @@ async fn a_failed_assertion_says_where_it_is_and_what_is_there_instead() {
         })
     })
     .await;
-    assert!(twice.contains("not 2 times a step job"), "{twice}");
+    assert!(
+        twice.contains("a step job is there 1 times, not 2:"),
+        "{twice}"
+    );
 }
