@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use millrace_bus::Notifier;
 use serde_json::Value;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{
     sync::{
         Mutex,
@@ -140,7 +140,10 @@ impl Lane {
             if part.is_empty() {
                 continue;
             }
-            let answer = timeout(PATIENCE, send(&mut self.link, &part)).await;
+            let answer = timeout(PATIENCE, async {
+                send(self.link.conn().await?, &part).await
+            })
+            .await;
             match self.link.settle(answer) {
                 Ok((taken, wake)) => self.settle(&part, &taken, wake),
                 Err(error) if is_data_error(&error) => {
@@ -186,8 +189,8 @@ impl Lane {
 
 type Taken = (HashSet<Uuid>, Wake);
 
-async fn send(link: &mut Link, part: &[Ack]) -> Result<Taken, sqlx::Error> {
-    let conn = link.conn().await?;
+/// Tells the database once. What it did not take has lost its lease.
+pub(crate) async fn send(conn: &mut PgConnection, part: &[Ack]) -> Result<Taken, sqlx::Error> {
     let mut taken = HashSet::with_capacity(part.len());
     let mut wake = Wake::none();
     let mut take = |rows: Vec<(Option<Uuid>, Option<String>)>| {
@@ -290,7 +293,7 @@ struct Backs<'a> {
 }
 
 /// Classes 22 (data exception), 23 (integrity) and 54 (too large or deep): trying the same again cannot help.
-fn is_data_error(error: &sqlx::Error) -> bool {
+pub(crate) fn is_data_error(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error
             .code()

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     EnqueueError, JobId, NewJob, Placed, Wake,
     dependency::{find_parents, in_circles},
-    enqueue::enqueue_together,
+    enqueue::enqueue_in_order,
     validate,
 };
 
@@ -72,7 +72,7 @@ pub async fn enqueue_each(
     rejects.parents(&mut tx, &rest).await?;
     rest.retain(|job| !rejects.errors.contains_key(&job.id));
     let kept: Vec<JobId> = rest.iter().map(|job| job.id).collect();
-    let answer = enqueue_together(&mut tx, rest).await?;
+    let answer = enqueue_in_order(&mut tx, rest).await?;
     tx.commit().await?;
     let mut placed: HashMap<JobId, Placed> = kept.into_iter().zip(answer.ids).collect();
     let mut rows = Vec::with_capacity(order.len());

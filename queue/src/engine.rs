@@ -8,7 +8,7 @@ use std::{
 
 use apalis::prelude::{BoxDynError, Monitor, WorkerBuilder};
 use millrace_bus::{Heard, Listener, Notifier};
-use sqlx::{PgPool, postgres::PgConnectOptions, types::Json};
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::{Notify, mpsc::unbounded_channel},
     task::JoinSet,
@@ -345,40 +345,8 @@ async fn register<C: Clone + Send + Sync + 'static>(
     options: &EngineOptions,
     registry: &Registry<C>,
 ) -> Result<(), sqlx::Error> {
-    for policy in registry.policies() {
-        sqlx::query(
-            "insert into queue.kind as k (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff,
-                                          max_running, limit_default)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-             on conflict (kind) do update
-                set max_running = case when k.max_running is not distinct from k.limit_default
-                                       then excluded.max_running else k.max_running end,
-                    limit_default = excluded.limit_default,
-                    gates_as_of = case when k.limit_default is distinct from excluded.limit_default
-                                       then pg_current_xact_id() else k.gates_as_of end,
-                    queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
-                    max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
-                    timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
-        )
-        .bind(policy.kind)
-        .bind(policy.queue)
-        .bind(policy.aliases)
-        .bind(policy.priority)
-        .bind(policy.max_attempts)
-        .bind(policy.max_crashes)
-        .bind(policy.timeout_ms)
-        .bind(Json(policy.backoff))
-        .bind(policy.max_running)
-        .execute(&options.pool)
-        .await?;
-    }
     let mut conn = options.pool.acquire().await?;
-    for schedule in registry.schedules() {
-        schedule.register(&mut conn).await?;
-    }
-    for limit in registry.limits() {
-        limit.register(&mut conn).await?;
-    }
+    registry.announce(&mut conn).await?;
     // What holds for queues without a policy of their own, unless an operator said otherwise.
     sqlx::query(
         "update queue.queue
@@ -389,7 +357,6 @@ async fn register<C: Clone + Send + Sync + 'static>(
     .bind(options.keep_days)
     .execute(&mut *conn)
     .await?;
-    drop(conn);
     Ok(())
 }
 

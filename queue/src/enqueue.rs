@@ -14,6 +14,9 @@ use crate::{
     meter, trace, validate,
 };
 
+/// How often a deadlock is met before the caller hears of it.
+const DEADLOCKS: usize = 3;
+
 /// Where a job ended up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed {
@@ -125,15 +128,46 @@ async fn place(
         .iter()
         .any(|job| job.unique.is_some() || !job.parents.is_empty())
     {
-        let mut tx = conn.begin().await?;
-        let answer = enqueue_together(&mut tx, jobs).await?;
-        tx.commit().await?;
-        return Ok(answer);
+        return enqueue_in_order(conn, jobs).await;
     }
     enqueue_together(conn, jobs).await
 }
 
-pub(crate) async fn enqueue_together(
+/// In a transaction, or a savepoint of the caller's. Holders of keys are locked before parents, so that with an ending of
+/// both there can be a circle; going back lets go of these locks, and the next try comes after the ending.
+pub(crate) async fn enqueue_in_order(
+    conn: &mut PgConnection,
+    jobs: Vec<NewJob>,
+) -> Result<EnqueuedAll, EnqueueError> {
+    let locks = jobs
+        .iter()
+        .any(|job| job.unique.as_ref().is_some_and(|key| !key.is_plain()));
+    for _ in 0..if locks { DEADLOCKS } else { 0 } {
+        match enqueue_at_once(conn, jobs.clone()).await {
+            Err(EnqueueError::Database(error)) if is_deadlock(&error) => {}
+            answer => return answer,
+        }
+    }
+    enqueue_at_once(conn, jobs).await
+}
+
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("40P01"))
+}
+
+async fn enqueue_at_once(
+    conn: &mut PgConnection,
+    jobs: Vec<NewJob>,
+) -> Result<EnqueuedAll, EnqueueError> {
+    let mut tx = conn.begin().await?;
+    let answer = enqueue_together(&mut tx, jobs).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+async fn enqueue_together(
     conn: &mut PgConnection,
     mut jobs: Vec<NewJob>,
 ) -> Result<EnqueuedAll, EnqueueError> {

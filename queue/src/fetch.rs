@@ -1,16 +1,25 @@
 //! The statements that claim.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicI32},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
+use millrace_bus::Notifier;
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, Row as _, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    Backoff,
+    Backoff, JobId, Run,
     job::millis,
+    log::LogBook,
+    meter::Meter,
     mutant::{self, Mutant},
+    progress::ProgressBoard,
+    ticket::Ticket,
 };
 
 /// Jobs per statement.
@@ -59,6 +68,52 @@ impl<'r> FromRow<'r, PgRow> for Row {
             created_at: row.try_get(14)?,
             waited: row.try_get(15)?,
         })
+    }
+}
+
+impl Row {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0))
+    }
+
+    /// Its own backoff, or that of its kind.
+    pub(crate) fn backoff(&self, of_kinds: &HashMap<&'static str, Backoff>) -> Backoff {
+        let of_kind = || of_kinds.get(self.kind.as_str()).copied();
+        let own = self.backoff.as_ref().map(|own| own.0);
+        own.or_else(of_kind).unwrap_or(Backoff::DEFAULT)
+    }
+
+    /// The run that this claim begins, and its arguments.
+    pub(crate) fn begin(
+        self,
+        ticket: Arc<Ticket>,
+        board: Arc<ProgressBoard>,
+        book: Arc<LogBook>,
+        notifier: Notifier,
+        meter: Arc<Meter>,
+    ) -> (Arc<Run>, Value) {
+        let run = Run {
+            id: JobId(self.id),
+            kind: self.kind,
+            queue: self.queue,
+            attempt: u32::try_from(self.attempt).unwrap_or(1),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or(1),
+            run_no: self.run_no,
+            owner: self.owner,
+            group: self.group_id,
+            meta: self.meta,
+            checkpoint: self.checkpoint,
+            traceparent: self.traceparent,
+            created_at: self.created_at,
+            ticket,
+            board,
+            notifier,
+            topics: Mutex::new(Arc::from([])),
+            book,
+            lines: AtomicI32::new(0),
+            meter,
+        };
+        (Arc::new(run), self.args)
     }
 }
 

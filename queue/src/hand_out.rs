@@ -1,10 +1,6 @@
 //! Makes runs of claimed rows, beside the claimer: it sends its next claim while these are unpacked.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicI32},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use millrace_bus::Notifier;
 use sqlx::{FromRow as _, postgres::PgRow};
@@ -15,7 +11,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    Backoff, JobId, Run,
+    Backoff, JobId,
     answer::{Acks, Guard},
     backend::Claimed,
     fetch::Row,
@@ -65,37 +61,16 @@ impl HandOut {
         let id = JobId(row.id);
         let ticket = Arc::new(Ticket::new(id, token, self.origin, deadline));
         self.tickets.insert(ticket.clone());
-        let backoff = row.backoff.map_or_else(
-            || {
-                let of_kind = self.backoffs.get(row.kind.as_str());
-                of_kind.copied().unwrap_or(Backoff::DEFAULT)
-            },
-            |own| own.0,
-        );
         let meter = self.meters.of(&row.queue, &row.kind);
         meter.wait.record(row.waited.unwrap_or_default().max(0.0));
-        let run = Arc::new(Run {
-            id,
-            kind: row.kind,
-            queue: row.queue,
-            attempt: u32::try_from(row.attempt).unwrap_or(1),
-            max_attempts: u32::try_from(row.max_attempts).unwrap_or(1),
-            run_no: row.run_no,
-            owner: row.owner,
-            group: row.group_id,
-            meta: row.meta,
-            checkpoint: row.checkpoint,
-            traceparent: row.traceparent,
-            created_at: row.created_at,
+        let (timeout, backoff) = (row.timeout(), row.backoff(&self.backoffs));
+        let (run, args) = row.begin(
             ticket,
-            board: self.board.clone(),
-            notifier: self.notifier.clone(),
-            topics: Mutex::new(Arc::from([])),
-            book: self.book.clone(),
-            lines: AtomicI32::new(0),
+            self.board.clone(),
+            self.book.clone(),
+            self.notifier.clone(),
             meter,
-        });
-        let timeout = Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or(0));
+        );
         let guard = Guard::new(run.clone(), timeout, backoff, self.acks.clone(), slot);
         let Some(inbox) = self.inboxes.get(&run.queue) else {
             // Only our own queues are asked for; the guard releases it.
@@ -104,7 +79,7 @@ impl HandOut {
         // A refused job comes back in the error and is released by its guard.
         let _ = inbox.send(Claimed {
             run,
-            args: row.args,
+            args,
             guard: Some(guard),
         });
     }

@@ -46,6 +46,9 @@ impl Keys {
         if wanted.iter().all(|(unique, _)| unique.is_plain()) {
             keys.take_plain(conn, wanted).await?;
         } else {
+            if wanted.len() > 1 {
+                lock_holders(conn, &wanted).await?;
+            }
             for (unique, job) in wanted {
                 keys.settle(conn, unique, job).await?;
             }
@@ -151,4 +154,17 @@ impl Keys {
             .collect();
         self.holders.extend(second);
     }
+}
+
+/// Jobs are locked by id everywhere, and one by one they would be in the order of their keys.
+async fn lock_holders(conn: &mut PgConnection, wanted: &[Wanted<'_>]) -> Result<(), sqlx::Error> {
+    let keys: Vec<&str> = wanted.iter().map(|w| w.0.key.as_str()).collect();
+    sqlx::query(
+        "select from queue.job
+          where id = any(array(select job_id from queue.unique_key where key = any($1))) order by id for no key update",
+    )
+    .bind(keys)
+    .execute(conn)
+    .await?;
+    Ok(())
 }

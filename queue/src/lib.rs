@@ -103,6 +103,9 @@ mod spec;
 mod state;
 /// Cancel, retry, discard.
 mod steer;
+/// Helpers for the tests of applications.
+#[cfg(feature = "testing")]
+pub mod testing;
 /// Fires schedules.
 mod tick;
 /// The claims this process holds.

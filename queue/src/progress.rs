@@ -160,7 +160,8 @@ impl ProgressBoard {
         book.flush(pool).await;
     }
 
-    async fn flush(&self, pool: &PgPool, notifier: &Notifier) {
+    /// Writes the reports that others do not know yet.
+    pub(crate) async fn flush(&self, pool: &PgPool, notifier: &Notifier) {
         let mut batch: Vec<(JobId, Line)> = Vec::new();
         self.lock().retain(|&job, line| {
             if line.dirty {

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
+use sqlx::{PgConnection, types::Json};
 
 use crate::{Backoff, Failure, Kind, Limit, Outcome, Run, Schedule, job::millis};
 
@@ -29,6 +30,37 @@ pub(crate) struct Policy {
     pub(crate) max_running: Option<i32>,
     pub(crate) timeout_ms: i64,
     pub(crate) backoff: Backoff,
+}
+
+impl Policy {
+    async fn announce(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "insert into queue.kind as k (kind, queue, aliases, priority, max_attempts, max_crashes, timeout_ms, backoff,
+                                          max_running, limit_default)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+             on conflict (kind) do update
+                set max_running = case when k.max_running is not distinct from k.limit_default
+                                       then excluded.max_running else k.max_running end,
+                    limit_default = excluded.limit_default,
+                    gates_as_of = case when k.limit_default is distinct from excluded.limit_default
+                                       then pg_current_xact_id() else k.gates_as_of end,
+                    queue = excluded.queue, aliases = excluded.aliases, priority = excluded.priority,
+                    max_attempts = excluded.max_attempts, max_crashes = excluded.max_crashes,
+                    timeout_ms = excluded.timeout_ms, backoff = excluded.backoff, updated_at = now()",
+        )
+        .bind(self.kind)
+        .bind(self.queue)
+        .bind(self.aliases)
+        .bind(self.priority)
+        .bind(self.max_attempts)
+        .bind(self.max_crashes)
+        .bind(self.timeout_ms)
+        .bind(Json(self.backoff))
+        .bind(self.max_running)
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
 }
 
 impl<C> std::fmt::Debug for Registry<C> {
@@ -168,15 +200,17 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         self.policies.iter().flat_map(names).collect()
     }
 
-    pub(crate) fn schedules(&self) -> &[Schedule] {
-        &self.schedules
-    }
-
-    pub(crate) fn limits(&self) -> &[Limit] {
-        &self.limits
-    }
-
-    pub(crate) fn policies(&self) -> &[Policy] {
-        &self.policies
+    /// Tells the database what is in here: kinds, schedules and limits. What an operator changed stays.
+    pub(crate) async fn announce(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        for policy in &self.policies {
+            policy.announce(conn).await?;
+        }
+        for schedule in &self.schedules {
+            schedule.register(conn).await?;
+        }
+        for limit in &self.limits {
+            limit.register(conn).await?;
+        }
+        Ok(())
     }
 }

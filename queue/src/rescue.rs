@@ -52,7 +52,7 @@ pub async fn rescue(conn: &mut PgConnection) -> Result<Rescued, sqlx::Error> {
 }
 
 /// Puts jobs behind the gate of their kind or queue that were inserted by whoever did not know of it.
-async fn regate(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
+pub(crate) async fn regate(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar("select queue.regate($1)")
         .bind(REGATE)
         .fetch_one(conn)

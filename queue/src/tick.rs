@@ -30,21 +30,22 @@ pub(crate) struct Ticker {
     pub(crate) refused: HashSet<String>,
 }
 
-#[derive(Debug, sqlx::FromRow)]
-struct Row {
-    name: String,
-    cron: String,
-    zone: String,
+/// A schedule, as it stood at `now`.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) cron: String,
+    pub(crate) zone: String,
     catch_up: CatchUp,
     enabled: bool,
-    next_at: Option<DateTime<Utc>>,
+    pub(crate) next_at: Option<DateTime<Utc>>,
     computed_for: Option<String>,
-    now: DateTime<Utc>,
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// What a look at one schedule asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     /// Nothing until then.
     Wait(Option<DateTime<Utc>>),
     /// It is new, was changed, or a clock was set back.
@@ -69,16 +70,7 @@ impl Ticker {
 
     /// Looks at all schedules once; says when to look again.
     async fn look(&mut self) -> Result<Duration, sqlx::Error> {
-        let answer = timeout(PATIENCE, async {
-            let conn = self.link.conn().await?;
-            sqlx::query_as::<_, Row>(
-                "select name, cron, zone, catch_up, enabled, next_at, computed_for, clock_timestamp() as now
-                   from queue.schedule where enabled or next_at is not null",
-            )
-            .fetch_all(conn)
-            .await
-        })
-        .await;
+        let answer = timeout(PATIENCE, async { rows(self.link.conn().await?).await }).await;
         let mut pause = self.every;
         for row in self.link.settle(answer)? {
             let table = match Timetable::parse(&row.cron, &row.zone) {
@@ -149,7 +141,17 @@ impl Ticker {
     }
 }
 
-fn step(row: &Row, table: &Timetable) -> Step {
+/// The schedules that may come round, or have to be put to rest.
+pub(crate) async fn rows(conn: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "select name, cron, zone, catch_up, enabled, next_at, computed_for, clock_timestamp() as now
+           from queue.schedule where enabled or next_at is not null order by name",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+pub(crate) fn step(row: &Row, table: &Timetable) -> Step {
     if !row.enabled {
         // Whoever enables it again does not want what it missed.
         return Step::Place(None);
@@ -178,7 +180,8 @@ fn made_of(row: &Row) -> String {
     format!("{} {}", row.cron, row.zone)
 }
 
-async fn place(
+/// Notes when a schedule comes round next.
+pub(crate) async fn place(
     conn: &mut PgConnection,
     row: &Row,
     next: Option<DateTime<Utc>>,
@@ -199,7 +202,8 @@ async fn place(
     Ok(())
 }
 
-async fn fire(
+/// Enqueues what is due, and says how many jobs and where; nothing when another worker was faster.
+pub(crate) async fn fire(
     conn: &mut PgConnection,
     row: &Row,
     was: DateTime<Utc>,

@@ -84,7 +84,10 @@ pub(crate) fn check(job: &NewJob) -> Result<(), String> {
     if job.tags.iter().any(nul) || weigh(&job.meta).is_err() {
         return Err("tags and metadata must not hold \\u0000".to_owned());
     }
-    if job.backoff.is_some_and(|own| !own.factor.is_finite() || !own.jitter.is_finite()) {
+    if job
+        .backoff
+        .is_some_and(|own| !own.factor.is_finite() || !own.jitter.is_finite())
+    {
         return Err("the numbers of the backoff must be finite".to_owned());
     }
     check_times(job)?;

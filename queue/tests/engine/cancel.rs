@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use millrace_queue::{
-    CancelReason, CancelState, Done, State, Wake, cancel_group, discard, enqueue_all,
-    request_cancel,
+    CancelReason, CancelState, Done, State, Wake, cancel_group, discard, enqueue, enqueue_all,
+    request_cancel, request_cancel_within,
 };
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -225,4 +225,40 @@ async fn a_discarded_job_stops_within_a_second_and_its_worker_writes_nothing() {
         (State::Discarded, Some("discarded"))
     );
     assert_eq!(row.errors, serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_cancel_is_requested_delivered_and_then_carried_out() {
+    let db = Db::new().await;
+    let (said, mut heard) = mpsc::unbounded_channel();
+    let bench = Bench::new(move |step, run| {
+        let said = said.clone();
+        async move {
+            said.send(step.n).expect("the test listens");
+            // Does not listen.
+            std::future::pending::<()>().await;
+            drop(run);
+            Ok(Done::Completed)
+        }
+    });
+    let worker = db.worker(&bench).await;
+    let mut conn = db.conn().await;
+    let enqueued = enqueue(&mut conn, Step::job(1)).await.expect("enqueued");
+    enqueued.wake.fire(&worker.notifier);
+    next(&mut heard).await;
+    let grace = Duration::from_millis(700);
+    let answer = request_cancel_within(&mut conn, enqueued.id, "enough", grace).await;
+    answer.expect("requested").wake.fire(&worker.notifier);
+    let row = db.reaches(enqueued.id, State::Cancelled).await;
+    assert_eq!(row.reason.as_deref(), Some("enough"));
+    let stages: (bool, bool) = sqlx::query_as(
+        "select cancel_delivered_at >= cancel_requested_at, finished_at >= cancel_delivered_at + interval '0.7 s'
+           from queue.history where id = $1",
+    )
+    .bind(enqueued.id)
+    .fetch_one(&db.pool)
+    .await
+    .expect("readable");
+    assert_eq!(stages, (true, true));
+    worker.drain().await;
 }

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use millrace_bus::Notifier;
 use millrace_queue::{
     Backoff, Drained, Engine, EngineOptions, FailureNote, Holds, JobId, JobRow, Kind, Limit,
-    NewJob, Outcome, Registry, Run, Schedule, State, enqueue, find,
+    NewJob, Outcome, Registry, Run, Schedule, State, enqueue, find, testing::Runner,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -226,26 +226,8 @@ impl Db {
     ) -> (Engine<()>, Notifier) {
         let mut options = self.settings();
         change(&mut options);
-        let handler = bench.handler.clone();
-        let mourned = bench.mourned.clone();
-        let mut registry = Registry::new()
-            .register::<Step>(move |step, run, ()| handler(step, run))
-            .register::<Mourn>(move |mourn, _run, ()| {
-                mourned.send(mourn).expect("the test listens");
-                Box::pin(async { Ok(millrace_queue::Done::Completed) })
-            })
-            .bulk("default", {
-                let pool = self.pool.clone();
-                move |()| pool.clone()
-            });
-        for schedule in &bench.schedules {
-            registry = registry.schedule(schedule.clone());
-        }
-        for limit in &bench.limits {
-            registry = registry.limit(limit.clone());
-        }
         let notifier = options.notifier.clone();
-        let engine = Engine::start(options, registry, ())
+        let engine = Engine::start(options, bench.registry(&self.pool), ())
             .await
             .expect("the engine starts");
         (engine, notifier)
@@ -354,6 +336,32 @@ impl Bench {
             limits: Vec::new(),
             mourners,
         }
+    }
+
+    pub(crate) fn registry(&self, pool: &PgPool) -> Registry<()> {
+        let pool = pool.clone();
+        let (handler, mourned) = (self.handler.clone(), self.mourned.clone());
+        let mut registry = Registry::new()
+            .register::<Step>(move |step, run, ()| handler(step, run))
+            .register::<Mourn>(move |mourn, _run, ()| {
+                mourned.send(mourn).expect("the test listens");
+                Box::pin(async { Ok(millrace_queue::Done::Completed) })
+            })
+            .bulk("default", move |()| pool.clone());
+        for schedule in &self.schedules {
+            registry = registry.schedule(schedule.clone());
+        }
+        for limit in &self.limits {
+            registry = registry.limit(limit.clone());
+        }
+        registry
+    }
+
+    /// What runs jobs in the test's own task.
+    pub(crate) async fn runner(&self, db: &Db) -> Runner<()> {
+        Runner::new(db.pool.clone(), self.registry(&db.pool), ())
+            .await
+            .expect("the runner starts")
     }
 
     pub(crate) async fn next_mourner(&mut self) -> Mourn {

@@ -316,3 +316,58 @@ async fn pauses_outlive_workers() {
     db.reaches(serial, State::Completed).await;
     worker.drain().await;
 }
+
+#[tokio::test]
+async fn a_key_of_several_gets_several_at_once() {
+    let db = Db::new().await;
+    let gauge = Gauge::default();
+    let all = gauge.clone();
+    let mut bench = Bench::new(move |_, _| {
+        let gauge = all.clone();
+        async move {
+            // None ends before three are there, and nothing but the wake brings them.
+            gauge.enter("all");
+            while gauge.most("all") < 3 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            Ok(Done::Completed)
+        }
+    });
+    bench.limits = vec![Limit::new("tenant").at_once(3)];
+    let worker = db
+        .worker_with(&bench, |o| o.poll = Duration::from_secs(3600))
+        .await;
+    let jobs = (0..3).map(|n| Step::job(n).limit_key("tenant:1"));
+    complete(&db, jobs.collect(), vec![worker]).await;
+    assert_eq!(gauge.most("all"), 3);
+}
+
+#[tokio::test]
+async fn a_job_that_ran_while_its_kind_was_limited_runs_again() {
+    let db = Db::new().await;
+    let bench = Bench::new(|_, _| async { Ok(Done::Completed) });
+    let runner = bench.runner(&db).await;
+    let id = db.put(Step::job(1)).await;
+    db.claim_for_nobody(id, -1).await;
+    let mut conn = db.conn().await;
+    assert!(
+        limit_kind(&mut conn, "step", Some(1))
+            .await
+            .expect("limited")
+            .done
+    );
+    // Until the gates are thought to be right.
+    let mut open = true;
+    while open {
+        sqlx::query("select queue.regate(100)")
+            .execute(&mut *conn)
+            .await
+            .expect("regated");
+        open = sqlx::query_scalar("select bool_or(gates_as_of is not null) from queue.kind")
+            .fetch_one(&mut *conn)
+            .await
+            .expect("readable");
+    }
+    let ran = runner.run_next().await.expect("ran").expect("rescued");
+    assert_eq!((ran.id, ran.state), (id, State::Completed));
+}

@@ -2,7 +2,7 @@
 //! disk before the clock starts.
 
 use anyhow::{Context as _, Result};
-use millrace_queue::{Kind};
+use millrace_queue::Kind;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::{

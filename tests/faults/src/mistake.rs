@@ -100,8 +100,8 @@ pub const MISTAKES: &[Mistake] = &[
         "keys_taken_over",
         "duplicates",
         "take_keys",
-        "where u.expires_at <= clock_timestamp()",
-        "where true",
+        "and u.expires_at <= clock_timestamp()",
+        "",
     ),
     sql(
         "keys_kept",

@@ -1,0 +1,217 @@
+-- Whoever asks for a unique key that is held locks nothing.
+--
+-- `on conflict do update` locks the row that it meets even where its condition spares it. So whoever asked held the key
+-- until the end of his transaction: the job's ending waited for it, be it an hour, and who then went on to lock the job (to
+-- replace it, or as a parent) waited for the ending, in a circle. Now a key is locked by those who take it or let go of
+-- it, and always after its job.
+--
+-- Expired keys go first, in the order of the keys, and all are inserted in that order, so that two callers cannot hold what
+-- the other wants.
+create or replace function queue.take_keys(in_keys text[], in_jobs uuid[], in_ttls_ms bigint[])
+returns setof text language plpgsql
+set enable_seqscan = off
+as $$
+begin
+    delete from queue.unique_key d
+     where d.key = any (array(
+            select u.key from queue.unique_key u
+             where u.key = any (in_keys) and u.expires_at <= clock_timestamp() order by u.key for update));
+    return query
+        insert into queue.unique_key (key, job_id, expires_at)
+        select k.key, k.job, clock_timestamp() + k.ttl * interval '1 millisecond'
+          from unnest(in_keys, in_jobs, in_ttls_ms) as k(key, job, ttl)
+         order by k.key
+        on conflict do nothing
+        returning key;
+end $$;
+
+-- A key that allows several at once: what this call has taken of it counts against what the key allows, and not against
+-- the share of this round. (Of a key of 5, one job came with each call, and the others with the poll.)
+create or replace function queue.claim_gated(
+    in_queues text[], in_free bigint[], in_after text[], in_kinds text[], in_token uuid, in_lease_ms bigint, in_worker uuid
+) returns table (
+    id uuid, kind text, queue text, args jsonb, attempt integer, max_attempts integer, run_no integer, timeout_ms bigint,
+    backoff jsonb, owner uuid, group_id uuid, checkpoint jsonb, meta jsonb, traceparent text, created_at timestamptz,
+    gate text, open_at timestamptz
+) language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    c_most    constant integer := 2000; -- gates of one call
+    v_open    text[];    -- kinds without a limit
+    v_limits  jsonb;     -- how many more of each limited kind
+    v_queue   text;
+    v_free    bigint;
+    v_share   bigint;
+    v_after   text;
+    v_gate    text;
+    v_next    text;
+    v_wrapped boolean;
+    v_some    boolean;
+    v_seen    integer;
+    v_kind    text;
+    v_key     text;
+    v_take    bigint;
+    v_policy  queue.limit_policy;
+    v_used    bigint;
+    v_oldest  timestamptz;
+    v_ids     uuid[];
+    v_all     uuid[];
+    v_rates   jsonb;     -- starts of this call by key
+    v_open_at timestamptz;
+    r         record;
+begin
+    for v_queue, v_free, v_after in select * from unnest(in_queues, in_free, in_after) loop
+        perform from queue.job j where j.queue = v_queue and j.state = 'available' and j.gate is not null limit 1;
+        continue when not found;
+        v_all := '{}'; v_rates := '{}'; v_open_at := null; v_gate := coalesce(v_after, ''); v_seen := 0;
+
+        select q.paused_at, q.max_running into r from queue.queue q where q.name = v_queue;
+        continue when r.paused_at is not null;
+        if r.max_running is not null then
+            perform pg_advisory_xact_lock(hashtextextended('queue:' || v_queue, 0));
+            select least(v_free, r.max_running - count(*)) into v_free
+              from queue.job j where j.state = 'running' and j.queue = v_queue;
+        end if;
+
+        -- The locks of kinds are waited for, in order; those of keys are tried.
+        v_limits := '{}';
+        select coalesce(array_agg(k), '{}') into v_open from unnest(in_kinds) k
+         where not exists (select from queue.kind l where l.kind = k and (l.max_running is not null or l.paused_at is not null));
+        for r in select k.kind, case when k.paused_at is not null then 0 else k.max_running end as max
+                   from queue.kind k
+                  where k.kind = any(in_kinds) and (k.max_running is not null or k.paused_at is not null) order by k.kind
+        loop
+            if r.max > 0 then
+                perform pg_advisory_xact_lock(hashtextextended('kind:' || r.kind, 0));
+                select r.max - count(*) into r.max from queue.job j where j.state = 'running' and j.kind = r.kind;
+            end if;
+            v_limits := v_limits || jsonb_build_object(r.kind, greatest(r.max, 0));
+        end loop;
+
+        -- Round and round, a share at each gate, until nothing is left to take on a whole round.
+        v_share := greatest(1, (v_free + 15) / 16);
+        v_wrapped := v_gate = ''; v_some := false;
+        while v_free > 0 and v_seen < c_most loop
+            select j.gate into v_next from queue.job j
+             where j.queue = v_queue and j.state = 'available' and j.gate > v_gate order by j.gate limit 1;
+            if not found then
+                exit when v_wrapped and not v_some;
+                v_gate := ''; v_wrapped := true; v_some := false;
+                continue;
+            end if;
+            v_gate := v_next;
+            v_seen := v_seen + 1;
+            v_kind := substring(v_gate from '^(?:queue\|)?kind:([^|]*)');
+            v_key := substring(v_gate from '(?:^|\|)key:(.*)$');
+            v_take := least(v_share, v_free);
+            if v_kind is not null then
+                if v_kind <> all (in_kinds) then
+                    v_take := 0;
+                elsif v_limits ? v_kind then
+                    v_take := least(v_take, (v_limits ->> v_kind)::bigint);
+                end if;
+                if v_take = 0 then
+                    -- Past all gates of this kind: `}` follows `|`.
+                    v_gate := split_part(v_gate, 'kind:', 1) || 'kind:' || v_kind || '}';
+                    continue;
+                end if;
+            end if;
+            if v_key is not null then
+                if not pg_try_advisory_xact_lock(hashtextextended('key:' || v_key, 0)) then
+                    v_open_at := least(v_open_at, clock_timestamp() + interval '20 milliseconds');
+                    continue;
+                end if;
+                select * into v_policy from queue.limit_policy p where p.name = split_part(v_key, ':', 1);
+                if not found then
+                    v_policy.max_running := 1; v_policy.rate := null;
+                end if;
+                if v_policy.max_running is not null then
+                    select count(*) into v_used from queue.job j where j.state = 'running' and j.limit_key = v_key;
+                    -- What this call has taken is not running yet.
+                    select v_used + count(*) into v_used from queue.job j where j.id = any(v_all) and j.limit_key = v_key;
+                    v_take := least(v_take, v_policy.max_running - v_used);
+                    continue when v_take <= 0;
+                end if;
+                if v_policy.rate is not null then
+                    delete from queue.rate_use u
+                     where u.key = v_key and u.at <= clock_timestamp() - v_policy.period_ms * interval '1 millisecond';
+                    select coalesce(sum(u.n), 0), min(u.at) into v_used, v_oldest from queue.rate_use u where u.key = v_key;
+                    v_used := v_used + coalesce((v_rates ->> v_key)::bigint, 0);
+                    v_take := least(v_take, v_policy.rate - v_used);
+                    if v_take <= 0 then
+                        v_open_at := least(v_open_at, coalesce(v_oldest, clock_timestamp()) + v_policy.period_ms * interval '1 millisecond');
+                        continue;
+                    end if;
+                end if;
+            end if;
+            select array_agg(c.id) into v_ids from (
+                select j.id from queue.job j
+                 where j.queue = v_queue and j.state = 'available' and j.gate = v_gate and j.id <> all (v_all)
+                   and (j.kind = v_kind or v_kind is null and j.kind = any (v_open))
+                 order by j.priority, j.run_at, j.id limit v_take for update skip locked) as c;
+            continue when v_ids is null;
+            v_all := v_all || v_ids;
+            v_free := v_free - cardinality(v_ids);
+            v_some := true;
+            if v_limits ? v_kind then
+                v_limits := v_limits || jsonb_build_object(v_kind, (v_limits ->> v_kind)::bigint - cardinality(v_ids));
+            end if;
+            if v_policy.rate is not null and v_key is not null then
+                v_rates := v_rates || jsonb_build_object(v_key, coalesce((v_rates ->> v_key)::bigint, 0) + cardinality(v_ids));
+            end if;
+        end loop;
+
+        return query
+            update queue.job j
+               set state = 'running', run_no = j.run_no + 1, attempt = j.attempt + 1, token = in_token, worker_id = in_worker,
+                   started_at = clock_timestamp(), lease_until = clock_timestamp() + in_lease_ms * interval '1 millisecond'
+             where j.id = any(v_all)
+            returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.run_no, j.timeout_ms, j.backoff, j.owner,
+                      j.group_id, j.checkpoint, j.meta, j.traceparent, j.created_at, j.gate, null::timestamptz;
+        -- After the starts, so that a period is never short.
+        insert into queue.rate_use (key, at, n) select key, clock_timestamp(), value::integer from jsonb_each_text(v_rates);
+        return query
+            select '00000000-0000-0000-0000-000000000000'::uuid, '', v_queue, '{}'::jsonb, 0, 0, 0, 0::bigint,
+                   '{"base_ms": 0, "factor": 1, "max_ms": 0, "jitter": 0}'::jsonb,
+                   null::uuid, null::uuid, null::jsonb, '{}'::jsonb, null::text, now(), v_gate, v_open_at;
+    end loop;
+end $$;
+
+-- Jobs that run get their gates as well, since they may come back; and while one is locked by somebody, the search goes on.
+-- (Such jobs came back without the gate of a kind that had been limited meanwhile, and nobody looked for them there.)
+create or replace function queue.regate(in_limit integer) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_kinds  text[];
+    v_queues text[];
+    v_xmin   xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    v_ids    uuid[];
+begin
+    select array_agg(kind) into v_kinds from queue.kind where gates_as_of is not null;
+    select array_agg(name) into v_queues from queue.queue where gates_as_of is not null;
+    if v_kinds is null and v_queues is null then
+        return 0;
+    end if;
+    with bare as (
+        select j.id from queue.job j
+         where (j.kind = any (v_kinds) or j.queue = any (v_queues))
+           and j.gate is distinct from queue.gate_of(j.kind, j.queue, j.owner, j.limit_key)
+         limit in_limit for update skip locked
+    ), gated as (
+        update queue.job j set gate = queue.gate_of(j.kind, j.queue, j.owner, j.limit_key) from bare b where j.id = b.id
+        returning j.id
+    )
+    select array_agg(id) into v_ids from gated;
+    -- One that somebody has locked is still bare.
+    if v_ids is null and not exists (
+        select from queue.job j
+         where (j.kind = any (v_kinds) or j.queue = any (v_queues))
+           and j.gate is distinct from queue.gate_of(j.kind, j.queue, j.owner, j.limit_key)) then
+        -- Whoever did not see the change has ended, so nothing bare can come any more.
+        update queue.kind set gates_as_of = null where kind = any (v_kinds) and gates_as_of < v_xmin;
+        update queue.queue set gates_as_of = null where name = any (v_queues) and gates_as_of < v_xmin;
+    end if;
+    return coalesce(cardinality(v_ids), 0);
+end $$;
