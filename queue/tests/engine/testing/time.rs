@@ -27,6 +27,7 @@ async fn every_stored_time_moves() {
     runner.drain().await.expect("drained");
     let asked = db.put(Step::job(1)).await;
     db.claim_for_nobody(asked, 60_000).await;
+    db.put(Step::job(2).after(&[asked])).await;
     drop(
         request_cancel(&mut conn, asked, "test")
             .await
