@@ -12,8 +12,7 @@ use hyper_util::{
 use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
 use millrace_domain::storage::{Cdn, CdnKey, CdnOptions, Storage};
-use millrace_jobs::{database_options, storage_options};
-use sqlx::postgres::PgPoolOptions;
+use millrace_jobs::{database_options, pool_options, storage_options};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
@@ -89,13 +88,7 @@ async fn start(
     late: &CancellationToken,
 ) -> anyhow::Result<App> {
     let (pooled, direct) = database_options(config).context("database.url cannot be read")?;
-    let database = &config.database;
-    let db = PgPoolOptions::new()
-        .max_connections(database.max_connections)
-        .min_connections(database.min_connections)
-        .acquire_timeout(database.acquire_timeout)
-        .idle_timeout(database.idle_timeout)
-        .max_lifetime(database.max_lifetime)
+    let db = pool_options(config)
         .connect_with(pooled)
         .await
         .context("cannot reach the database (database.url)")?;

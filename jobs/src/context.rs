@@ -1,6 +1,6 @@
 //! What a running job has at hand: the services of its process, and the engine's view of its run.
 
-use std::{ops::Deref, path::PathBuf, sync::Arc};
+use std::{ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
 use millrace_config::Config;
@@ -11,7 +11,10 @@ use millrace_domain::{
     videos::Video,
 };
 use millrace_queue::{Failure, OrOutcome as _, Run};
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    Connection as _, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -176,4 +179,23 @@ pub fn database_options(
         database.direct_url.expose().parse()?
     };
     Ok((pool, direct))
+}
+
+/// A connection that was in use so lately is not asked whether it still works before it is used again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The pool that the settings ask for. Asking a connection for a sign of life costs a round trip at each use; one that
+/// lies still may have been cut off, one that was just used is good.
+pub fn pool_options(config: &Config) -> PgPoolOptions {
+    let database = &config.database;
+    PgPoolOptions::new()
+        .max_connections(database.max_connections)
+        .min_connections(database.min_connections)
+        .acquire_timeout(database.acquire_timeout)
+        .idle_timeout(database.idle_timeout)
+        .max_lifetime(database.max_lifetime)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move { Ok(meta.idle_for < FRESH || conn.ping().await.is_ok()) })
+        })
 }

@@ -28,7 +28,9 @@ mod setbacks;
 /// Sources of running jobs on local disk.
 mod source;
 
-pub use context::{JobContext, ServiceOptions, Services, database_options, storage_options};
+pub use context::{
+    JobContext, ServiceOptions, Services, database_options, pool_options, storage_options,
+};
 pub use job::Job;
 
 /// Brings the whole schema up to date: the engine's part first.

@@ -56,16 +56,17 @@ declare
     v_policy  queue.limit_policy;
     v_used    bigint;
     v_oldest  timestamptz;
-    v_ids     uuid[];
-    v_all     uuid[];
-    v_rates   jsonb;     -- starts of this call by key
+    v_rows    tid[];     -- locked, so that they stay where they are
+    v_all     tid[];
+    v_taken   jsonb;     -- what this call has taken, by key
+    v_again   boolean;   -- the walk has begun anew and may meet what it has taken
     v_open_at timestamptz;
     r         record;
 begin
     for v_queue, v_free, v_after in select * from unnest(in_queues, in_free, in_after) loop
         perform from queue.job j where j.queue = v_queue and j.state = 'available' and j.gate is not null limit 1;
         continue when not found;
-        v_all := '{}'; v_rates := '{}'; v_open_at := null; v_gate := coalesce(v_after, ''); v_seen := 0;
+        v_all := '{}'; v_taken := '{}'; v_again := false; v_open_at := null; v_gate := coalesce(v_after, ''); v_seen := 0;
 
         select q.paused_at, q.max_running into r from queue.queue q where q.name = v_queue;
         continue when r.paused_at is not null;
@@ -98,7 +99,7 @@ begin
              where j.queue = v_queue and j.state = 'available' and j.gate > v_gate order by j.gate limit 1;
             if not found then
                 exit when v_wrapped and not v_some;
-                v_gate := ''; v_wrapped := true; v_some := false;
+                v_gate := ''; v_wrapped := true; v_some := false; v_again := true;
                 continue;
             end if;
             v_gate := v_next;
@@ -130,7 +131,7 @@ begin
                 if v_policy.max_running is not null then
                     select count(*) into v_used from queue.job j where j.state = 'running' and j.limit_key = v_key;
                     -- What this call has taken is not running yet.
-                    select v_used + count(*) into v_used from queue.job j where j.id = any(v_all) and j.limit_key = v_key;
+                    v_used := v_used + coalesce((v_taken ->> v_key)::bigint, 0);
                     v_take := least(v_take, v_policy.max_running - v_used);
                     continue when v_take <= 0;
                 end if;
@@ -138,7 +139,7 @@ begin
                     delete from queue.rate_use u
                      where u.key = v_key and u.at <= clock_timestamp() - v_policy.period_ms * interval '1 millisecond';
                     select coalesce(sum(u.n), 0), min(u.at) into v_used, v_oldest from queue.rate_use u where u.key = v_key;
-                    v_used := v_used + coalesce((v_rates ->> v_key)::bigint, 0);
+                    v_used := v_used + coalesce((v_taken ->> v_key)::bigint, 0);
                     v_take := least(v_take, v_policy.rate - v_used);
                     if v_take <= 0 then
                         v_open_at := least(v_open_at, coalesce(v_oldest, clock_timestamp()) + v_policy.period_ms * interval '1 millisecond');
@@ -146,20 +147,21 @@ begin
                     end if;
                 end if;
             end if;
-            select array_agg(c.id) into v_ids from (
-                select j.id from queue.job j
-                 where j.queue = v_queue and j.state = 'available' and j.gate = v_gate and j.id <> all (v_all)
+            select array_agg(c.ctid) into v_rows from (
+                select j.ctid from queue.job j
+                 where j.queue = v_queue and j.state = 'available' and j.gate = v_gate
+                   and (not v_again or j.ctid <> all (v_all))
                    and (j.kind = v_kind or v_kind is null and j.kind = any (v_open))
                  order by j.priority, j.run_at, j.id limit v_take for update skip locked) as c;
-            continue when v_ids is null;
-            v_all := v_all || v_ids;
-            v_free := v_free - cardinality(v_ids);
+            continue when v_rows is null;
+            v_all := v_all || v_rows;
+            v_free := v_free - cardinality(v_rows);
             v_some := true;
             if v_limits ? v_kind then
-                v_limits := v_limits || jsonb_build_object(v_kind, (v_limits ->> v_kind)::bigint - cardinality(v_ids));
+                v_limits := v_limits || jsonb_build_object(v_kind, (v_limits ->> v_kind)::bigint - cardinality(v_rows));
             end if;
-            if v_policy.rate is not null and v_key is not null then
-                v_rates := v_rates || jsonb_build_object(v_key, coalesce((v_rates ->> v_key)::bigint, 0) + cardinality(v_ids));
+            if v_key is not null then
+                v_taken := v_taken || jsonb_build_object(v_key, coalesce((v_taken ->> v_key)::bigint, 0) + cardinality(v_rows));
             end if;
         end loop;
 
@@ -167,11 +169,13 @@ begin
             update queue.job j
                set state = 'running', run_no = j.run_no + 1, attempt = j.attempt + 1, token = in_token, worker_id = in_worker,
                    started_at = clock_timestamp(), lease_until = clock_timestamp() + in_lease_ms * interval '1 millisecond'
-             where j.id = any(v_all)
+             where j.ctid = any(v_all)
             returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.run_no, j.timeout_ms, j.backoff, j.owner,
                       j.group_id, j.checkpoint, j.meta, j.traceparent, j.created_at, j.gate, null::timestamptz;
         -- After the starts, so that a period is never short.
-        insert into queue.rate_use (key, at, n) select key, clock_timestamp(), value::integer from jsonb_each_text(v_rates);
+        insert into queue.rate_use (key, at, n)
+        select t.key, clock_timestamp(), t.value::integer from jsonb_each_text(v_taken) as t
+         where exists (select from queue.limit_policy p where p.name = split_part(t.key, ':', 1) and p.rate is not null);
         return query
             select '00000000-0000-0000-0000-000000000000'::uuid, '', v_queue, '{}'::jsonb, 0, 0, 0, 0::bigint,
                    '{"base_ms": 0, "factor": 1, "max_ms": 0, "jitter": 0}'::jsonb,

@@ -231,23 +231,27 @@ impl Claimer {
         self.gates.insert(stop.queue, stop.gate);
     }
 
-    /// Moves due jobs to the ready index; says when the next one is due.
+    /// Moves due jobs to the ready index, and looks whether any stand behind gates; says when the next one is due.
     async fn promote(&mut self) -> Result<Option<Instant>, sqlx::Error> {
         let answer = timeout(PATIENCE, async {
             let conn = self.link.conn().await?;
-            sqlx::query_as::<_, (Option<String>, Option<f64>)>(
-                "select wake, extract(epoch from next_due - clock_timestamp())::float8 from queue.promote($1)",
+            sqlx::query_as::<_, (Option<String>, Option<f64>, bool)>(
+                "select wake, date_part('epoch', next_due - clock_timestamp()), true from queue.promote($1)
+                 union all
+                 select name || '*', null, false from unnest($2::text[]) as q(name)
+                  where exists (select from queue.job where queue = name and state = 'available' and gate is not null)",
             )
             .bind(PROMOTE)
+            .bind(self.slots.names())
             .fetch_all(conn)
             .await
         })
         .await;
         let mut due = None;
-        for (queue, wait) in self.link.settle(answer)? {
+        for (queue, wait, promoted) in self.link.settle(answer)? {
             if let Some(queue) = queue {
                 // What we promoted and cannot take, others should hear of.
-                if !self.slots.has_room(&queue) {
+                if promoted && !self.slots.has_room(&queue) {
                     self.notifier.notify(WORK, &queue);
                 }
                 self.slots.wake(&queue);

@@ -166,8 +166,8 @@ impl Fetch<'_> {
         let statement = mutant::sql(
             Mutant::ClaimUnlocked,
             include_str!("claim.sql"),
-            "for update skip locked",
-            "",
+            // By `ctid` alone a row that somebody else has just claimed is gone from its place.
+            &[("for update skip locked", ""), ("ctid", "id")],
         );
         sqlx::query(statement)
             .bind(self.queues())

@@ -245,8 +245,7 @@ async fn renew(
                  where j.id = any($1) and j.token = any($2) and j.state = 'running'
                  order by j.id for update skip locked))
         returning id",
-        "j.token = any($2)",
-        "$2::uuid[] is not null",
+        &[("j.token = any($2)", "$2::uuid[] is not null")],
     ))
     .bind(ids)
     .bind(tokens)

@@ -66,19 +66,21 @@ pub(crate) const fn on(_mutant: Mutant) -> bool {
     false
 }
 
-/// A statement, or what `mutant` makes of it. Only one mistake is on in a process, so one altered text is enough.
+/// A statement, or what `mutant` makes of it by putting wrong parts in place of right ones. Only one mistake is on in a process, so one altered text is enough.
 #[cfg(feature = "mutants")]
-pub(crate) fn sql(mutant: Mutant, text: &'static str, part: &str, wrong: &str) -> &'static str {
+pub(crate) fn sql(mutant: Mutant, text: &'static str, wrong: &[(&str, &str)]) -> &'static str {
     static ALTERED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     if !on(mutant) {
         return text;
     }
     ALTERED.get_or_init(|| {
-        assert!(
-            text.contains(part),
-            "the statement of {mutant:?} has changed"
-        );
-        text.replace(part, wrong)
+        wrong.iter().fold(text.to_owned(), |text, (part, wrong)| {
+            assert!(
+                text.contains(part),
+                "the statement of {mutant:?} has changed"
+            );
+            text.replace(part, wrong)
+        })
     })
 }
 
@@ -86,8 +88,7 @@ pub(crate) fn sql(mutant: Mutant, text: &'static str, part: &str, wrong: &str) -
 pub(crate) const fn sql(
     _mutant: Mutant,
     text: &'static str,
-    _part: &str,
-    _wrong: &str,
+    _wrong: &[(&str, &str)],
 ) -> &'static str {
     text
 }

@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// The least time between two samples.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(2);
+/// How long after its end another worker takes over.
+const OTHERS: Duration = Duration::from_secs(5);
 /// A sample may cost this share of the time: a long backlog is looked at less often.
 const SHARE: u32 = 50;
 /// The advisory lock of the one that samples; held by its connection, so it passes on when that ends.
@@ -30,7 +32,7 @@ pub(crate) async fn sample_until(mut link: Link, stop: CancellationToken) {
         let pause = match link.settle(answer) {
             Ok(true) => (begun.elapsed() * SHARE).max(EVERY),
             // Another one does it; when it is gone, somebody should soon.
-            Ok(false) => EVERY * 5,
+            Ok(false) => OTHERS,
             Err(_) => {
                 link.rest(&stop).await;
                 continue;

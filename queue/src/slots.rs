@@ -136,14 +136,19 @@ impl Slots {
         }
     }
 
-    /// There may be work anywhere.
+    /// There may be work without a gate anywhere, and something may be due; whoever looks after that says what is behind
+    /// gates.
     pub(crate) fn wake_all(&self) {
         for slots in self.queues.values() {
             slots.ready.store(true, Ordering::SeqCst);
-            slots.gated.store(true, Ordering::SeqCst);
         }
         self.clock.store(true, Ordering::SeqCst);
         self.bell.notify_one();
+    }
+
+    /// The names of all queues of this process.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.queues.keys().map(String::as_str).collect()
     }
 
     /// Whether the clock should be looked at; asked once per news.

@@ -19,9 +19,9 @@ use millrace_config::Config;
 use millrace_domain::media::{
     FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder,
 };
-use millrace_jobs::{ServiceOptions, Services, database_options, kinds, operate};
+use millrace_jobs::{ServiceOptions, Services, database_options, kinds, operate, pool_options};
 use millrace_queue::{Engine, EngineOptions};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use room::Room;
@@ -38,9 +38,8 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     config.require_services()?;
     // The recorder, before anything is counted.
     millrace_config::metrics();
-    let (pool_options, direct) =
-        database_options(config).context("database.url is not an address")?;
-    let pool = pool(config, pool_options);
+    let (pooled, direct) = database_options(config).context("database.url is not an address")?;
+    let pool = pool_options(config).connect_lazy_with(pooled.application_name("millrace-worker"));
     let work_dir = WorkDir::claim(&config.media.work_dir);
     let ffmpeg = Arc::new(transcoder(config, work_dir.path())?);
     let transcoder: Arc<dyn Transcoder> = ffmpeg.clone();
@@ -130,17 +129,6 @@ fn name(config: &Config) -> String {
     }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}-{}", host.trim(), std::process::id())
-}
-
-fn pool(config: &Config, options: sqlx::postgres::PgConnectOptions) -> PgPool {
-    let database = &config.database;
-    PgPoolOptions::new()
-        .max_connections(database.max_connections)
-        .min_connections(database.min_connections)
-        .acquire_timeout(database.acquire_timeout)
-        .idle_timeout(database.idle_timeout)
-        .max_lifetime(database.max_lifetime)
-        .connect_lazy_with(options.application_name("millrace-worker"))
 }
 
 fn transcoder(config: &Config, work_dir: &std::path::Path) -> anyhow::Result<FfmpegTranscoder> {

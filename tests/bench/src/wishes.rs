@@ -1,6 +1,6 @@
 //! What the command line asks for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -51,17 +51,11 @@ impl Wishes {
         if self.quick { whole / 10 } else { whole }
     }
 
-    /// Where the server's files stay between runs: beside the build cache, of which this program is a part.
+    /// Where the server's files stay between runs: not below the user's home, where PostgreSQL's own user may not look.
     pub(crate) fn folder(&self) -> Result<PathBuf> {
-        if let Some(folder) = &self.folder {
-            return std::path::absolute(folder).context("--dir is not a folder");
-        }
-        let program = std::env::current_exe()?;
-        let target = program
-            .parent()
-            .and_then(std::path::Path::parent)
-            .context("the program is not in a target folder")?;
-        Ok(target.join("bench-queue"))
+        let folder = self.folder.as_deref();
+        std::path::absolute(folder.unwrap_or(Path::new("/var/tmp/millrace-bench")))
+            .context("--dir is not a folder")
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) async fn run(spec: Spec) -> Result<()> {
     let pool = PgPoolOptions::new()
         .min_connections(spec.pool)
         .max_connections(spec.pool)
+        // As Millrace's own workers have it: a connection that was just used is not asked for a sign of life.
+        .test_before_acquire(false)
         .connect_with(options.clone())
         .await?;
     let stop = CancellationToken::new();

@@ -136,22 +136,19 @@ impl Load {
 
     fn add_mixed(&mut self, die: u32, batch: &mut Vec<Wish>) {
         match die {
-            0..40 => batch.push(self.effect(40)),
+            0..29 => batch.push(self.effect(40)),
+            29..40 => batch.push(self.serial()),
             40..52 => {
-                let (job, mut intent) = self.effect(20);
+                // One half completes with its effect, the other is answered for: keys are released in two places.
+                let (job, mut intent) = match self.random.random_range(0..2) {
+                    0 => self.effect(20),
+                    _ => self.plain(20),
+                };
                 let key = format!("u:{}", self.random.random_range(0..25));
                 intent.unique = Some(key.clone());
                 batch.push((job.unique(UniqueKey::until_done(key)), intent));
             }
-            52..62 => {
-                let key = self.key();
-                let ms = self.random.random_range(0..40);
-                let plain = Plain {
-                    key: key.clone(),
-                    ms,
-                };
-                batch.push(wish(&plain, Some(key), Expected::Completed));
-            }
+            52..62 => batch.push(self.plain(40)),
             62..70 => {
                 let times = self.random.random_range(1..3);
                 batch.push(wish(&Flaky { times }, None, Expected::Completed));
@@ -199,8 +196,12 @@ impl Load {
     /// Three parents and the child that waits for all of them.
     fn add_fan(&mut self, batch: &mut Vec<Wish>) {
         let (mut child, mut intent) = self.effect(10);
-        for _ in 0..3 {
-            let parent = self.effect(250);
+        for n in 0..3 {
+            let parent = if n == 0 {
+                self.plain(250)
+            } else {
+                self.effect(250)
+            };
             child = child.after(&[parent.0.id()]);
             intent.parents.push(parent.1.job);
             batch.push(parent);
@@ -228,6 +229,28 @@ impl Load {
             serial: None,
         };
         wish(&effect, Some(key), Expected::Completed)
+    }
+
+    fn plain(&mut self, longest: u64) -> Wish {
+        let key = self.key();
+        let plain = Plain {
+            key: key.clone(),
+            ms: self.random.random_range(0..=longest),
+        };
+        wish(&plain, Some(key), Expected::Completed)
+    }
+
+    /// One of those that run one at a time by their limit key, whoever enqueued them.
+    fn serial(&mut self) -> Wish {
+        let key = self.key();
+        let word = format!("serial-{}", self.random.random_range(0..3));
+        let effect = Effect {
+            key: key.clone(),
+            ms: self.random.random_range(20..=60),
+            serial: Some(word.clone()),
+        };
+        let (job, intent) = wish(&effect, Some(key), Expected::Completed);
+        (job.limit_key(word), intent)
     }
 
     fn key(&mut self) -> String {

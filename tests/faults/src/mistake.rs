@@ -118,6 +118,27 @@ pub const MISTAKES: &[Mistake] = &[
         "set pending = j.pending - 2 * c.n",
     ),
     sql(
+        "keys_kept_alone",
+        "calm",
+        "complete_one",
+        "delete from queue.unique_key where job_id = in_id and expires_at is null;",
+        "null;",
+    ),
+    sql(
+        "fan_in_twice_alone",
+        "calm",
+        "free_children",
+        "set pending = j.pending - c.n",
+        "set pending = j.pending - 2 * c.n",
+    ),
+    sql(
+        "serial_uncounted",
+        "calm",
+        "claim_gated",
+        "j.state = 'running' and j.limit_key = v_key",
+        "false",
+    ),
+    sql(
         "on_failure_lost",
         "calm",
         "end_jobs",

@@ -50,8 +50,10 @@ fn serial(case: &Case<'_>, found: &mut Findings) {
             ..
         } = &record.fact
         {
-            // A run without an end was killed; when, only its next run tells.
+            // A run without an end was killed; when, only its next run tells. One that lost its lease while it was frozen
+            // does not know it yet, and is not waited for.
             let until = ends.get(&(*job, *token)).copied().unwrap_or(record.at);
+            let until = lost_at(case, *job, *token).map_or(until, |lost| lost.min(until));
             let spans = spans.entry(word).or_default();
             spans.push((record.at, until, *job));
         }
@@ -69,4 +71,15 @@ fn serial(case: &Case<'_>, found: &mut Findings) {
             }
         }
     }
+}
+
+/// When a run's lease was taken from it.
+fn lost_at(case: &Case<'_>, job: Uuid, token: Uuid) -> Option<i64> {
+    let changes = case.changes.get(&job)?;
+    let lost = changes.iter().find(|change| {
+        change.old_token == Some(token)
+            && change.new_token != Some(token)
+            && change.new_state.as_deref() == Some("available")
+    });
+    lost.map(|change| change.at)
 }
