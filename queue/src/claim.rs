@@ -69,8 +69,11 @@ impl Claimer {
                 }
             }
             self.open_gates();
-            while !failed && !stop.is_cancelled() && !self.acks.is_full() {
+            while !failed {
                 self.pace(&stop).await;
+                if stop.is_cancelled() || self.acks.is_full() {
+                    break;
+                }
                 match self.claim_round().await {
                     Ok(true) => {}
                     Ok(false) => break,
