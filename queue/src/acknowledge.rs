@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Answers per statement.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 /// Statements in flight: while one commits, the next is filled.
 const LANES: usize = 2;
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Jobs per statement.
-pub(crate) const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 1_000;
 
 /// What a claim returns of a job.
 pub(crate) struct Row {

@@ -101,7 +101,7 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     .await;
     let figures = wanted.into_iter().map(|id| {
         let (value, base) = pair(id);
-        let mut settings = json!({"unit": "jobs/s", "jobs": jobs, "slots": SLOTS, "batch": 500});
+        let mut settings = json!({"unit": "jobs/s", "jobs": jobs, "slots": SLOTS, "batch": [1000, 2000]});
         let more = match base {
             _ if value == Who::OursWithBacklog => json!({"backlog": backlog}),
             _ if value == Who::OursWithHistory => json!({"history": wishes.scaled(HISTORY)}),
