@@ -103,12 +103,17 @@ impl Claimer {
     /// twenty jobs costs hardly more than a claim of one.
     async fn pace(&self, stop: &CancellationToken) {
         let until = self.claimed_at + PACE;
-        while Instant::now() < until && !self.slots.has_room_for_many() {
+        let mut rung = false;
+        while Instant::now() < until && !self.slots.has_room_for_many() && !stop.is_cancelled() {
             tokio::select! {
-                () = self.slots.rung() => {}
+                () = self.slots.rung() => rung = true,
                 () = sleep_until(until) => {}
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {}
             }
+        }
+        if rung {
+            // It may have been about the clock, which is not looked at before the claims are through.
+            self.slots.ring();
         }
     }
 
@@ -177,7 +182,8 @@ impl Claimer {
         for stop in stops {
             self.note_stop(stop);
         }
-        self.pass_on(rows, wanted, gated, token, deadline)
+        self.pass_on(rows, wanted, gated, token, deadline);
+        Ok(())
     }
 
     /// Gives claimed jobs their places and passes them on.
@@ -188,19 +194,17 @@ impl Claimer {
         gated: bool,
         token: Uuid,
         deadline: Instant,
-    ) -> Result<(), sqlx::Error> {
+    ) {
         let mut got = vec![0_usize; wanted.len()];
         let mut placed = Vec::with_capacity(rows.len());
         for row in rows {
-            let queue = queue_of(&row)?;
             // Only our own queues are asked for.
-            let Some(slot) = self.slots.occupy(queue) else {
-                continue;
-            };
-            if let Some(at) = wanted.iter().position(|(name, _)| name == queue) {
+            let queue = queue_of(&row).unwrap_or_default();
+            let asked = wanted.iter().position(|(name, _)| name == queue);
+            if let (Some(at), Some(slot)) = (asked, self.slots.occupy(queue)) {
                 got[at] += 1;
+                placed.push((row, slot));
             }
-            placed.push((row, slot));
         }
         // Who got all it asked for may find more.
         for ((queue, asked), got) in wanted.iter().zip(got) {
@@ -220,7 +224,6 @@ impl Claimer {
                 deadline,
             });
         }
-        Ok(())
     }
 
     /// Notes where the walk past the gates of a queue ended, and when to come again.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     EnqueueError, JobId, NewJob, Placed, Wake,
     dependency::{find_parents, in_circles},
-    enqueue::enqueue_in_order,
+    enqueue::{enqueue_in_order, traced},
     validate,
 };
 
@@ -36,6 +36,13 @@ impl EnqueuedEach {
 /// # Errors
 /// Only those of the database, and a unique key that changes hands too fast; then nothing was inserted.
 pub async fn enqueue_each(
+    conn: &mut PgConnection,
+    jobs: Vec<NewJob>,
+) -> Result<EnqueuedEach, EnqueueError> {
+    traced(jobs, async |jobs| place_each(conn, jobs).await).await
+}
+
+async fn place_each(
     conn: &mut PgConnection,
     jobs: Vec<NewJob>,
 ) -> Result<EnqueuedEach, EnqueueError> {

@@ -104,19 +104,24 @@ pub async fn enqueue_all(
     conn: &mut PgConnection,
     jobs: Vec<NewJob>,
 ) -> Result<EnqueuedAll, EnqueueError> {
+    traced(jobs, async |jobs| place(conn, jobs).await).await
+}
+
+/// Does `work` within a span of its own, with jobs that carry its trace.
+pub(crate) async fn traced<T>(
+    mut jobs: Vec<NewJob>,
+    work: impl AsyncFnOnce(Vec<NewJob>) -> Result<T, EnqueueError>,
+) -> Result<T, EnqueueError> {
     let span = trace::enqueueing(&jobs);
-    let answer = place(conn, jobs).instrument(span.clone()).await;
+    span.in_scope(|| trace::stamp(&mut jobs));
+    let answer = work(jobs).instrument(span.clone()).await;
     if let Err(error) = &answer {
         trace::failed(&span, &error.to_string());
     }
     answer
 }
 
-async fn place(
-    conn: &mut PgConnection,
-    mut jobs: Vec<NewJob>,
-) -> Result<EnqueuedAll, EnqueueError> {
-    trace::stamp(&mut jobs);
+async fn place(conn: &mut PgConnection, jobs: Vec<NewJob>) -> Result<EnqueuedAll, EnqueueError> {
     for job in &jobs {
         validate::check(job).map_err(|reason| EnqueueError::Arguments {
             kind: job.kind.to_string(),

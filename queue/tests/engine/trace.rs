@@ -1,7 +1,9 @@
 //! One trace from whoever enqueues to the runs and what they enqueue. The spans of a test are collected on its own thread,
 //! which its runtime does not leave.
 
-use millrace_queue::{Done, Failure, JobId, NewJob, State, TRACE_TARGET, enqueue, trace_id};
+use millrace_queue::{
+    Done, Failure, JobId, NewJob, State, TRACE_TARGET, enqueue, enqueue_each, trace_id,
+};
 use opentelemetry::trace::{SpanId, SpanKind, Status, TraceId, TracerProvider as _};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use tracing::{Instrument as _, Level, level_filters::LevelFilter, subscriber::DefaultGuard};
@@ -170,6 +172,30 @@ async fn failed_runs_are_errors_and_retries_and_on_failure_keep_the_trace() {
     let mourner = collected.one("run mourn");
     for run in runs.iter().chain([&mourner]) {
         assert_eq!((ids(run).0, run.parent_span_id), (trace, parent));
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_which_only_the_good_are_taken_carry_the_trace_too() {
+    let collected = Collected::start();
+    let db = Db::new().await;
+    let mut conn = db.conn().await;
+    let jobs = vec![Step::job(1), Step::job(2).queue("\0"), Step::job(3)];
+    let span = tracing::span!(target: TRACE_TARGET, Level::TRACE, "request");
+    let answer = enqueue_each(&mut conn, jobs).instrument(span).await;
+    let answer = answer.expect("enqueued");
+    let (trace, request) = ids(&collected.one("request"));
+    let enqueued = collected.one("enqueue step");
+    assert_eq!(
+        (ids(&enqueued).0, enqueued.parent_span_id),
+        (trace, request)
+    );
+    let placed: Vec<JobId> = answer.rows.iter().flatten().map(|job| job.id).collect();
+    assert_eq!(placed.len(), 2);
+    for id in placed {
+        let stored = db.job(id).await.traceparent;
+        let stored = stored.as_deref().and_then(trace_id);
+        assert_eq!(stored, Some(trace.to_string().as_str()));
     }
 }
 

@@ -9,6 +9,7 @@ use chrono::Utc;
 use millrace_queue::{Done, NewJob, State, enqueue, enqueue_all};
 use sqlx::Connection as _;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Bench, Db, Log, Step, next};
 
@@ -91,6 +92,55 @@ async fn a_scheduled_job_runs_at_its_time_and_not_before() {
     let ran = next(&mut heard).await - started;
     assert!(ran >= Duration::from_millis(600), "{ran:?}");
     assert!(ran < Duration::from_millis(2000), "{ran:?}");
+    worker.drain().await;
+}
+
+/// Claims of few jobs are paced. What is said about the clock meanwhile is kept, or it would be found by the poll alone.
+#[tokio::test]
+async fn a_time_that_is_said_right_after_a_claim_is_not_missed() {
+    let db = Db::new().await;
+    let (said, mut heard) = mpsc::unbounded_channel();
+    let enough = CancellationToken::new();
+    let bench = Bench::new({
+        let enough = enough.clone();
+        move |step, _| {
+            let (said, enough) = (said.clone(), enough.clone());
+            async move {
+                said.send(step.n).expect("the test listens");
+                if step.n < 0 {
+                    enough.cancelled().await;
+                }
+                Ok(Done::Completed)
+            }
+        }
+    });
+    let worker = db
+        .worker_with(&bench, |o| {
+            o.queues = vec![("default".to_owned(), 4)];
+            o.poll = Duration::from_secs(600);
+        })
+        .await;
+    let mut conn = db.conn().await;
+    let put = async |conn: &mut sqlx::PgConnection, job| {
+        let placed = enqueue(conn, job).await.expect("enqueued");
+        placed.wake.fire(&worker.notifier);
+    };
+    // One place is left: no room for many.
+    for n in -3..0 {
+        put(&mut conn, Step::job(n)).await;
+        assert_eq!(next(&mut heard).await, n);
+    }
+    for n in 0..40 {
+        put(&mut conn, Step::job(2 * n)).await;
+        assert_eq!(next(&mut heard).await, 2 * n);
+        put(
+            &mut conn,
+            Step::job(2 * n + 1).delay(Duration::from_millis(8)),
+        )
+        .await;
+        assert_eq!(next(&mut heard).await, 2 * n + 1);
+    }
+    enough.cancel();
     worker.drain().await;
 }
 
