@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Wake,
+    State, Wake,
     answer::{Ack, Acks, Answer},
     job::millis,
     link::{Link, PATIENCE},
@@ -191,20 +191,20 @@ type Taken = (HashSet<Uuid>, Wake);
 
 /// Tells the database once. What it did not take has lost its lease.
 pub(crate) async fn send(conn: &mut PgConnection, part: &[Ack]) -> Result<Taken, sqlx::Error> {
-    let mut taken = HashSet::with_capacity(part.len());
-    let mut wake = Wake::none();
-    let mut take = |rows: Vec<(Option<Uuid>, Option<String>)>| {
-        for (ended, queue) in rows {
-            taken.extend(ended);
-            if let Some(queue) = queue {
-                wake.queue(queue);
-            }
-        }
-    };
+    let mut done = Completions::default();
     let mut ends = Ends::default();
     let mut backs = Backs::default();
     for ack in part {
         match &ack.answer {
+            Answer::End {
+                state: State::Completed,
+                result,
+                ..
+            } => {
+                done.ids.push(ack.run.id.0);
+                done.tokens.push(ack.run.ticket.token);
+                done.results.push(result.as_ref());
+            }
             Answer::End {
                 state,
                 code,
@@ -237,38 +237,50 @@ pub(crate) async fn send(conn: &mut PgConnection, part: &[Ack]) -> Result<Taken,
             }
         }
     }
+    let mut taken = HashSet::with_capacity(part.len());
+    let mut wake = Wake::none();
+    if !done.ids.is_empty() {
+        let (ended, news) = done.send(conn).await?;
+        taken.extend(ended);
+        news.into_iter().for_each(|queue| wake.queue(queue));
+    }
+    let mut rows = Vec::new();
     if !ends.ids.is_empty() {
-        take(
-            sqlx::query_as(
-                "select ended, wake from queue.end_jobs($1, $2, $3::text[]::queue.state[], $4, $5, $6, $7)",
-            )
-            .bind(ends.ids)
-            .bind(ends.tokens)
-            .bind(ends.states)
-            .bind(ends.codes)
-            .bind(ends.reasons)
-            .bind(ends.results)
-            .bind(ends.errors)
-            .fetch_all(&mut *conn)
-            .await?,
-        );
+        rows.extend(ends.send(conn).await?);
     }
     if !backs.ids.is_empty() {
-        take(
-            sqlx::query_as(
-                "select ended, wake from queue.put_back($1, $2, $3::text[]::queue.state[], $4, $5, $6)",
-            )
-            .bind(backs.ids)
-            .bind(backs.tokens)
-            .bind(backs.states)
-            .bind(backs.delays)
-            .bind(backs.refunds)
-            .bind(backs.errors)
-            .fetch_all(&mut *conn)
-            .await?,
-        );
+        rows.extend(backs.send(conn).await?);
+    }
+    for (ended, news) in rows {
+        taken.extend(ended);
+        news.into_iter().for_each(|queue| wake.queue(queue));
     }
     Ok((taken, wake))
+}
+
+/// A job whose answer was taken, or a queue to wake.
+type Row = (Option<Uuid>, Option<String>);
+
+/// What went well: nearly all, and told apart because it costs less.
+#[derive(Default)]
+struct Completions<'a> {
+    ids: Vec<Uuid>,
+    tokens: Vec<Uuid>,
+    results: Vec<Option<&'a Value>>,
+}
+
+impl Completions<'_> {
+    async fn send(self, conn: &mut PgConnection) -> Result<(Vec<Uuid>, Vec<String>), sqlx::Error> {
+        let results = self.results.iter().any(Option::is_some);
+        let (ended, wake): (Option<Vec<Uuid>>, Vec<String>) =
+            sqlx::query_as("select ended, wake from queue.complete_jobs($1, $2, $3)")
+                .bind(&self.ids)
+                .bind(self.tokens)
+                .bind(results.then_some(self.results))
+                .fetch_one(conn)
+                .await?;
+        Ok((ended.unwrap_or(self.ids), wake))
+    }
 }
 
 #[derive(Default)]
@@ -282,6 +294,23 @@ struct Ends<'a> {
     errors: Vec<Option<&'a Value>>,
 }
 
+impl Ends<'_> {
+    async fn send(self, conn: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
+        sqlx::query_as(
+            "select ended, wake from queue.end_jobs($1, $2, $3::text[]::queue.state[], $4, $5, $6, $7)",
+        )
+        .bind(self.ids)
+        .bind(self.tokens)
+        .bind(self.states)
+        .bind(self.codes)
+        .bind(self.reasons)
+        .bind(self.results)
+        .bind(self.errors)
+        .fetch_all(conn)
+        .await
+    }
+}
+
 #[derive(Default)]
 struct Backs<'a> {
     ids: Vec<Uuid>,
@@ -290,6 +319,22 @@ struct Backs<'a> {
     delays: Vec<Option<i64>>,
     refunds: Vec<bool>,
     errors: Vec<Option<&'a Value>>,
+}
+
+impl Backs<'_> {
+    async fn send(self, conn: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
+        sqlx::query_as(
+            "select ended, wake from queue.put_back($1, $2, $3::text[]::queue.state[], $4, $5, $6)",
+        )
+        .bind(self.ids)
+        .bind(self.tokens)
+        .bind(self.states)
+        .bind(self.delays)
+        .bind(self.refunds)
+        .bind(self.errors)
+        .fetch_all(conn)
+        .await
+    }
 }
 
 /// Classes 22 (data exception), 23 (integrity) and 54 (too large or deep): trying the same again cannot help.

@@ -242,6 +242,25 @@ async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, Enque
         .args
         .as_ref()
         .map_err(|reason| unusable(reason.clone()))?;
+    if is_bare(job) {
+        let news: String = sqlx::query_scalar(
+            "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms, gate)
+             values ($1::uuid, $2::text, $3::text, 'available', $4::smallint, clock_timestamp(), $5::jsonb, $6::integer,
+                     $7::integer, $8::bigint, (select queue.gate_of($2, $3, null, null) from queue.gate_rule limit 1))
+             returning queue.news(queue, gate)",
+        )
+        .bind(job.id)
+        .bind(&*job.kind)
+        .bind(&job.queue)
+        .bind(job.priority)
+        .bind(args)
+        .bind(i32::from(job.max_attempts))
+        .bind(i32::from(job.max_crashes))
+        .bind(millis(job.timeout))
+        .fetch_one(conn)
+        .await?;
+        return Ok(Wake::queues([news]));
+    }
     let on_failure = job.on_failure.as_ref().map(|j| j.to_spec()).transpose();
     let news: String = sqlx::query_scalar(
         "insert into queue.job (id, kind, queue, state, priority, run_at, args, max_attempts, max_crashes, timeout_ms,
@@ -271,6 +290,27 @@ async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, Enque
     .fetch_one(conn)
     .await?;
     Ok(Wake::queues([news]))
+}
+
+/// Whether a job has nothing but what every job has: then half of the columns need not be sent (72 us in the database for
+/// a plain INSERT, 81 with all columns, 75 without).
+fn is_bare(job: &NewJob) -> bool {
+    let NewJob {
+        backoff: None,
+        owner: None,
+        limit_key: None,
+        group: None,
+        unique: None,
+        on_failure: None,
+        meta,
+        tags,
+        traceparent: None,
+        ..
+    } = job
+    else {
+        return false;
+    };
+    tags.is_empty() && meta.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 /// One statement for all rows. Arrays, not COPY: over TCP this driver's COPY of 1,000 rows takes 42 ms.

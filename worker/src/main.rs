@@ -5,6 +5,10 @@ use millrace_config::{Config, Queues, start_telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// A fifth less processor time than glibc's for a worker of small jobs (tests/bench/README.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs jobs of Millrace. Start as many as you like; settings come from config/ and MILLRACE__ variables.
 #[derive(Debug, Parser)]
 #[command(name = "millrace-worker", version)]

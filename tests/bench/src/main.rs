@@ -50,6 +50,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{cluster::Cluster, contest::Figure, wishes::Wishes};
 
+/// What our binaries have.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What every measurement needs.
 struct Bench {
     cluster: Cluster,

@@ -201,7 +201,7 @@ impl Course<'_> {
                 self.note(Some(&name), "lose", Duration::from_secs(2));
                 self.fleet.posts[at].proxy.lose(match fault {
                     Fault::LoseClaim => "run_no = run_no + 1",
-                    Fault::LoseAck => "queue.end_jobs($1",
+                    Fault::LoseAck => "_jobs($1, $2", // `complete_jobs` and `end_jobs`
                     _ => "COMMIT",
                 });
             }

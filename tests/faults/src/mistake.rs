@@ -64,8 +64,8 @@ pub const MISTAKES: &[Mistake] = &[
     sql(
         "ack_unfenced",
         "black_hole",
-        "end_jobs",
-        "and j.token is not distinct from i.token",
+        "complete_jobs",
+        "and j.token = i.token",
         "",
     ),
     sql(
@@ -106,16 +106,16 @@ pub const MISTAKES: &[Mistake] = &[
     sql(
         "keys_kept",
         "calm",
+        "complete_jobs",
+        "if v_unique then",
+        "if false then",
+    ),
+    sql(
+        "keys_kept_by_failed",
+        "calm",
         "end_jobs",
         "delete from queue.unique_key where job_id = any(v_ids) and expires_at is null;",
         "null;",
-    ),
-    sql(
-        "fan_in_twice",
-        "calm",
-        "end_jobs",
-        "set pending = j.pending - c.n",
-        "set pending = j.pending - 2 * c.n",
     ),
     sql(
         "keys_kept_alone",
@@ -125,11 +125,18 @@ pub const MISTAKES: &[Mistake] = &[
         "null;",
     ),
     sql(
-        "fan_in_twice_alone",
+        "fan_in_twice",
         "calm",
         "free_children",
         "set pending = j.pending - c.n",
         "set pending = j.pending - 2 * c.n",
+    ),
+    sql(
+        "children_forgotten",
+        "calm",
+        "complete_jobs",
+        "if found then",
+        "if false then",
     ),
     sql(
         "serial_uncounted",
