@@ -123,15 +123,17 @@ async fn surround(
         })
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let traced = trace::span(&request);
+    let page = is_page(request.uri().path());
     let span = tracing::info_span!(
         "request",
         request.id = id,
         trace_id = trace::id(&traced),
         http.method = %request.method(),
-        http.path = request.uri().path(),
+        http.path = page.then(|| request.uri().path()),
+        // Of the API, not its path: some carry tokens. `metrics::measure` knows it.
+        http.route = tracing::field::Empty,
         user.id = tracing::field::Empty,
     );
-    let page = is_page(request.uri().path());
     let method = request.method().clone();
     let mut response = answer(&around, request, next)
         .instrument(span)

@@ -14,6 +14,8 @@ mod copies;
 mod delivery;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// What is logged of a request, and what is not.
+mod logs;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.

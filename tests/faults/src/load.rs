@@ -139,10 +139,11 @@ impl Load {
             0..29 => batch.push(self.effect(40)),
             29..40 => batch.push(self.serial()),
             40..52 => {
-                // One half completes with its effect, the other is answered for: keys are released in two places.
-                let (job, mut intent) = match self.random.random_range(0..2) {
-                    0 => self.effect(20),
-                    _ => self.plain(20),
+                // Some complete with their effect, some are answered for, some fail: keys are released in three places.
+                let (job, mut intent) = match self.random.random_range(0..5) {
+                    0..2 => self.effect(20),
+                    2..4 => self.plain(20),
+                    _ => wish(&Hopeless {}, None, Expected::Discarded),
                 };
                 let key = format!("u:{}", self.random.random_range(0..25));
                 intent.unique = Some(key.clone());
