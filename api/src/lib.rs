@@ -1,6 +1,8 @@
 //! How the outside asks for work and watches it: routes, authorization, uploads, playback, the realtime relay, and
 //! the OpenAPI document that is made of them.
 
+/// What people do to their own accounts.
+mod account;
 /// Where a request comes from.
 mod address;
 /// The admin screens.

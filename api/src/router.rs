@@ -24,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security,
+    account, admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security,
     trace, unread, uploads, videos, web,
 };
 
@@ -34,6 +34,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(auth::routes::router())
+        .merge(auth::second_step::router())
+        .merge(account::router())
         .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())

@@ -11,7 +11,10 @@ use hyper_util::{
 };
 use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
-use millrace_domain::storage::{Cdn, CdnKey, CdnOptions, Storage};
+use millrace_domain::{
+    accounts::Sealer,
+    storage::{Cdn, CdnKey, CdnOptions, Storage},
+};
 use millrace_jobs::{database_options, pool_options, storage_options};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -119,6 +122,10 @@ pub(crate) fn build(
         "auth.signing_key: must be set"
     );
     anyhow::ensure!(
+        !auth.sealing_key.is_empty(),
+        "auth.sealing_key: must be set"
+    );
+    anyhow::ensure!(
         !config.playback.signing_key.is_empty(),
         "playback.signing_key: must be set"
     );
@@ -150,6 +157,7 @@ pub(crate) fn build(
         notifier,
         tokens,
         passwords: Passwords::new()?,
+        sealer: Sealer::new(auth.sealing_key.expose()),
         playback,
         settings: Settings::new(config),
     }))

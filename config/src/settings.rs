@@ -94,6 +94,8 @@ pub struct Auth {
     pub key_id: String,
     pub previous_signing_key: Secret,
     pub previous_key_id: String,
+    pub sealing_key: Secret,
+    pub staff_second_factor: bool,
     #[serde(with = "humantime_serde")]
     pub access_ttl: Duration,
     #[serde(with = "humantime_serde")]
@@ -323,6 +325,7 @@ impl Config {
         for (key, secret) in [
             ("auth.signing_key", &self.auth.signing_key),
             ("auth.previous_signing_key", &self.auth.previous_signing_key),
+            ("auth.sealing_key", &self.auth.sealing_key),
             ("playback.signing_key", &self.playback.signing_key),
         ] {
             if !secret.is_empty() && secret.expose().len() < 32 {
