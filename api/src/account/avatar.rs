@@ -144,7 +144,9 @@ pub(super) async fn get_avatar(
     caller: CurrentUser,
     Id(id): Id<AvatarId>,
 ) -> Result<Json<AvatarView>, Problem> {
-    own(&app, &caller, id).await.map(|avatar| Json(avatar.into()))
+    own(&app, &caller, id)
+        .await
+        .map(|avatar| Json(avatar.into()))
 }
 
 /// Shows no picture of oneself any more; its files are deleted by a job.
@@ -188,7 +190,10 @@ pub(super) async fn show_avatar(
         ttl: GOOD_FOR,
         shared: true,
     };
-    let url = app.storage.presign_get(&Avatar::key(id, edge), options).await?;
+    let url = app
+        .storage
+        .presign_get(&Avatar::key(id, edge), options)
+        .await?;
     let head = [
         (header::LOCATION, HeaderValue::from_str(&url)?),
         (header::CACHE_CONTROL, KEPT),

@@ -1,4 +1,8 @@
 //! The devices that a person is signed in on.
+#![expect(
+    unused_qualifications,
+    reason = "utoipa's macros qualify the names of query structs"
+)]
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};

@@ -27,7 +27,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(password::change_password))
         .routes(routes!(devices::list_devices, devices::end_devices))
         .routes(routes!(devices::end_device))
-        .routes(routes!(second_factor::get_second_factor, second_factor::enrol_second_factor))
+        .routes(routes!(
+            second_factor::get_second_factor,
+            second_factor::enrol_second_factor
+        ))
         .routes(routes!(second_factor::confirm_second_factor))
         .routes(routes!(second_factor::renew_recovery_codes))
         .routes(routes!(second_factor::remove_second_factor))

@@ -41,13 +41,22 @@ pub(super) async fn change_password(
     let user = &caller.user;
     let old = confirm_password(&app, &caller, "current_password", body.current_password).await?;
     let about = vec![user.username.clone(), user.email.clone()];
-    let new = app.passwords.hash_field("new_password", body.new_password, about).await?;
+    let new = app
+        .passwords
+        .hash_field("new_password", body.new_password, about)
+        .await?;
     let mut tx = app.db.begin().await?;
     if !User::change_password(&mut *tx, user.id, &old, &new).await? {
         let detail = "the password was changed at the same moment";
         return Err(Problem::conflict("conflict", detail));
     }
-    Session::end_all(&mut *tx, user.id, Some(caller.access.session), "password_changed").await?;
+    Session::end_all(
+        &mut *tx,
+        user.id,
+        Some(caller.access.session),
+        "password_changed",
+    )
+    .await?;
     tx.commit().await?;
     app.relay.recheck_sessions();
     tracing::info!("changed a password");

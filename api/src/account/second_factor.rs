@@ -221,9 +221,7 @@ pub(super) async fn remove_second_factor(
 
 fn problem(error: SecondFactorError) -> Problem {
     match error {
-        SecondFactorError::Enabled => {
-            Problem::conflict("second_factor_enabled", error.to_string())
-        }
+        SecondFactorError::Enabled => Problem::conflict("second_factor_enabled", error.to_string()),
         SecondFactorError::Absent => Problem::conflict("second_factor_absent", error.to_string()),
         other => other.into(),
     }

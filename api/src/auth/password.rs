@@ -84,8 +84,7 @@ impl Passwords {
         .await
         .context("hashing did not finish")??;
         hash.map_err(|why| {
-            Problem::refused("weak_password", "the password is too easy to guess")
-                .at(field, why)
+            Problem::refused("weak_password", "the password is too easy to guess").at(field, why)
         })
     }
 

@@ -8,7 +8,9 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use millrace_config::Registration;
-use millrace_domain::accounts::{self, Challenge, NewUser, Role, Rotation, Session, User, UserError};
+use millrace_domain::accounts::{
+    self, Challenge, NewUser, Role, Rotation, Session, User, UserError,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -329,7 +331,11 @@ fn without_cookie(app: &App, answer: impl IntoResponse) -> Response {
 ///
 /// # Errors
 /// 429 when it is empty.
-pub(crate) async fn throttle(app: &App, key: &str, bucket: accounts::Bucket) -> Result<(), Problem> {
+pub(crate) async fn throttle(
+    app: &App,
+    key: &str,
+    bucket: accounts::Bucket,
+) -> Result<(), Problem> {
     match accounts::take(&app.db, key, bucket).await? {
         None => Ok(()),
         Some(wait) => Err(Problem::throttled(wait)),

@@ -6,9 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use millrace_domain::accounts::{
-    self, Challenge, SecondFactor, SecondFactorError, Session, User,
-};
+use millrace_domain::accounts::{self, Challenge, SecondFactor, SecondFactorError, Session, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
