@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
 use millrace_config::{Config, Registration};
-use millrace_domain::{accounts::Bucket, storage::Storage};
+use millrace_domain::{accounts::Bucket, email::UnsubscribeKey, storage::Storage};
 use sqlx::PgPool;
 
 use crate::{
@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     pub passwords: Passwords,
     pub playback: Playback,
     pub relay: Relay,
+    /// Reads the links that end mail; none where no mail is sent.
+    pub unsubscribe: Option<UnsubscribeKey>,
     pub settings: Settings,
 }
 

@@ -11,7 +11,10 @@ use hyper_util::{
 };
 use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
-use millrace_domain::storage::{Cdn, CdnKey, CdnOptions, Storage};
+use millrace_domain::{
+    email::UnsubscribeKey,
+    storage::{Cdn, CdnKey, CdnOptions, Storage},
+};
 use millrace_jobs::{database_options, pool_options, storage_options};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -151,6 +154,8 @@ pub(crate) fn build(
         tokens,
         passwords: Passwords::new()?,
         playback,
+        unsubscribe: (!config.email.signing_key.is_empty())
+            .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
         settings: Settings::new(config),
     }))
 }

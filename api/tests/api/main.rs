@@ -12,6 +12,8 @@ mod admin;
 mod copies;
 /// The store, a CDN, CloudFront.
 mod delivery;
+/// The links that end mail of a kind.
+mod email;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// The committed OpenAPI document.

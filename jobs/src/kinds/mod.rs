@@ -17,6 +17,8 @@ crate::job::kinds! {
     publish::Publish,
     /// Ends a video whose pipeline gave up.
     video_failed::VideoFailed,
+    /// Sends a mail.
+    email::SendEmail,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
