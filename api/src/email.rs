@@ -42,7 +42,7 @@ struct Unsubscribed {
 /// Leads a person who opened the address of a mail's `List-Unsubscribe` to the page that asks them. Looking ends nothing:
 /// mail programs open links by themselves.
 #[utoipa::path(
-    get, path = "/api/email/unsubscribe", operation_id = "show_unsubscribe", tag = "notifications", params(LinkQuery),
+    get, path = "/api/email/unsubscribe", operation_id = "show_end_email", tag = "notifications", params(LinkQuery),
     responses(
         (status = 303, description = "The page that asks"),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
@@ -58,7 +58,7 @@ async fn show_unsubscribe(Params(query): Params<LinkQuery>) -> Response {
 /// Ends mail of the kind that the token names, for the person that it names: by the button of a mail program (RFC 8058,
 /// whose form is not looked at) or of our page. Nobody logs in for that. May be repeated.
 #[utoipa::path(
-    post, path = "/api/email/unsubscribe", operation_id = "unsubscribe", tag = "notifications", params(LinkQuery),
+    post, path = "/api/email/unsubscribe", operation_id = "end_email", tag = "notifications", params(LinkQuery),
     responses(
         (status = 200, body = Unsubscribed),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
