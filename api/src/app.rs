@@ -6,6 +6,7 @@ use millrace_bus::Notifier;
 use millrace_config::{Config, Registration};
 use millrace_domain::{
     accounts::{Bucket, Sealer},
+    email::UnsubscribeKey,
     storage::Storage,
 };
 use sqlx::PgPool;
@@ -30,6 +31,8 @@ pub(crate) struct Inner {
     pub sealer: Sealer,
     pub playback: Playback,
     pub relay: Relay,
+    /// Reads the links that end mail; none where no mail is sent.
+    pub unsubscribe: Option<UnsubscribeKey>,
     pub settings: Settings,
 }
 

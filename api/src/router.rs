@@ -24,8 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay,
-    security, trace, unread, uploads, videos, web,
+    account, admin, app::App, auth, email, health, metrics, openapi, playback, problem::Problem,
+    relay, security, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,6 +40,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(videos::routes::router())
         .merge(playback::routes::router())
         .merge(relay::routes::router())
+        .merge(email::router())
         .merge(admin::router())
         .merge(health::router())
 }

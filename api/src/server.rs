@@ -13,6 +13,7 @@ use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
 use millrace_domain::{
     accounts::Sealer,
+    email::UnsubscribeKey,
     storage::{Cdn, CdnKey, CdnOptions, Storage},
 };
 use millrace_jobs::{database_options, pool_options, storage_options};
@@ -159,6 +160,8 @@ pub(crate) fn build(
         passwords: Passwords::new()?,
         sealer: Sealer::new(auth.sealing_key.expose()),
         playback,
+        unsubscribe: (!config.email.signing_key.is_empty())
+            .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
         settings: Settings::new(config),
     }))
 }

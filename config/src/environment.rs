@@ -16,7 +16,7 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// Keys that are strings whatever they look like: a secret of digits must keep its leading zeros.
-const TEXT: [&str; 9] = [
+const TEXT: [&str; 10] = [
     "url",
     "direct_url",
     "access_key",
@@ -26,6 +26,7 @@ const TEXT: [&str; 9] = [
     "sealing_key",
     "key_pair_id",
     "private_key",
+    "smtp_url",
 ];
 
 /// Gathers `vars` into a nested dictionary.

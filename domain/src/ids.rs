@@ -58,3 +58,7 @@ id! {
     /// A picture of a person.
     AvatarId
 }
+id! {
+    /// A mail to somebody.
+    EmailId
+}

@@ -14,6 +14,8 @@ mod copies;
 mod delivery;
 /// Devices, passwords, roles: what ends at once.
 mod devices;
+/// The links that end mail of a kind.
+mod email;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// The committed OpenAPI document.

@@ -177,23 +177,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/auth/login/second": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Completes a log-in that asked for a code. */
-        post: operations["answer_challenge"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/auth/logout": {
         parameters: {
             query?: never;
@@ -245,23 +228,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/avatars/{id}/{edge}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A person's picture: a redirect to the store. Pictures are public, as names are. */
-        get: operations["show_avatar"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -273,6 +239,30 @@ export interface paths {
         get: operations["get_config"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/email/unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leads a person who opened the address of a mail's `List-Unsubscribe` to the page that asks them. Looking ends nothing:
+         *     mail programs open links by themselves.
+         */
+        get: operations["show_end_email"];
+        put?: never;
+        /**
+         * Ends mail of the kind that the token names, for the person that it names: by the button of a mail program (RFC 8058,
+         *     whose form is not looked at) or of our page. Nobody logs in for that. May be repeated.
+         */
+        post: operations["end_email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -345,180 +335,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        /** Changes one's profile. */
-        patch: operations["update_me"];
-        trace?: never;
-    };
-    "/api/me/avatar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begins to send a picture of oneself. */
-        post: operations["create_avatar"];
-        /** Shows no picture of oneself any more; its files are deleted by a job. */
-        delete: operations["remove_avatar"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/avatar/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How far a picture of oneself is. */
-        get: operations["get_avatar"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/avatar/{id}/complete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Says that the file is there: a job makes it small, and then it is shown. The same answer when repeated. */
-        post: operations["complete_avatar"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Changes the password. All other devices are signed out. */
-        post: operations["change_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether one has a second factor. */
-        get: operations["get_second_factor"];
-        put?: never;
-        /** Begins to set one up: it counts from its first code on. */
-        post: operations["enrol_second_factor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/second-factor/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** The first code: from now on log-in asks for one. All other devices, which signed in without, are signed out. */
-        post: operations["confirm_second_factor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/second-factor/recovery-codes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Makes another set of recovery codes; the old ones are worth nothing then. */
-        post: operations["renew_recovery_codes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/second-factor/remove": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Does without a second factor again. */
-        post: operations["remove_second_factor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where one is signed in. */
-        get: operations["list_sessions"];
-        put?: never;
-        post?: never;
-        /** Signs out everywhere, at once. */
-        delete: operations["end_sessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Signs one device out: its tokens and sockets end at once. */
-        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -777,31 +593,6 @@ export interface components {
             /** @description `done`, or `requested` where its worker has been asked to stop it. */
             outcome: string;
         };
-        /** @description How far it is. */
-        Avatar: {
-            avatar_id: components["schemas"]["AvatarId"];
-            /** @description Why it failed: `picture_unreadable`, `picture_too_large`. */
-            error: string | null;
-            status: components["schemas"]["AvatarStatus"];
-        };
-        /**
-         * Format: uuid
-         * @description A picture of a person.
-         */
-        AvatarId: string;
-        /**
-         * @description How far a picture is.
-         * @enum {string}
-         */
-        AvatarStatus: "pending" | "processing" | "ready" | "failed";
-        /** @description Where to put it: one PUT with exactly these headers. */
-        AvatarTarget: {
-            avatar_id: components["schemas"]["AvatarId"];
-            headers: {
-                [key: string]: string;
-            };
-            url: string;
-        };
         /** @description How many jobs it would touch. */
         BulkCounted: {
             /** @description Whether there are more. */
@@ -853,11 +644,6 @@ export interface components {
             /** Format: uuid */
             job_id: string;
         };
-        /** @description The old password and the new one. */
-        ChangePasswordRequest: {
-            current_password: string;
-            new_password: string;
-        };
         /** @description `ok` or `failed`, each. */
         Checks: {
             /** @example ok */
@@ -867,11 +653,6 @@ export interface components {
             /** @example ok */
             storage: string;
         };
-        /** @description A code of the application. */
-        CodeRequest: {
-            /** @description Six digits. */
-            code: string;
-        };
         /** @description What the video is to be called. */
         CompleteUploadRequest: {
             description?: string | null;
@@ -879,16 +660,6 @@ export interface components {
             parts?: components["schemas"]["SentPart"][] | null;
             title: string;
             visibility?: components["schemas"]["Visibility"] | null;
-        };
-        /** @description A picture that is to be sent. */
-        CreateAvatarRequest: {
-            /** @description `image/jpeg`, `image/png` or `image/webp`. */
-            content_type: string;
-            /**
-             * Format: int64
-             * @description Bytes; up to 8 MiB.
-             */
-            size: number;
         };
         /** @description A file that is to be uploaded. */
         CreateUploadRequest: {
@@ -905,34 +676,6 @@ export interface components {
              * @description Bytes.
              */
             size: number;
-        };
-        /** @description A device that is signed in. */
-        Device: {
-            /** Format: date-time */
-            created_at: string;
-            /** @description Whether it is the one that asks. */
-            current: boolean;
-            id: components["schemas"]["SessionId"];
-            /**
-             * Format: date-time
-             * @description When it last renewed its access.
-             */
-            seen_at: string;
-            /** @description As it introduced itself when it signed in. */
-            user_agent: string;
-        };
-        /** @description Devices, the last seen first; at most 100. */
-        DeviceList: {
-            items: components["schemas"]["Device"][];
-        };
-        /** @description What goes into an authenticator application. */
-        Enrolment: {
-            /** @description To be scanned: the address as a picture, SVG. */
-            qr_svg: string;
-            /** @description To be typed. */
-            secret: string;
-            /** @description To be opened on the device that holds the application. */
-            url: string;
         };
         /** @description A field that was refused. */
         FieldError: {
@@ -1156,6 +899,11 @@ export interface components {
          * @enum {string}
          */
         Method: "single" | "multipart";
+        /**
+         * @description What happened. The word is stored and part of links in old mails: never rename one.
+         * @enum {string}
+         */
+        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published";
         /** @description Whose video it is. */
         Owner: {
             id: components["schemas"]["UserId"];
@@ -1190,10 +938,6 @@ export interface components {
             parts: components["schemas"]["PartUrl"][];
             /** @description Instead of parts, when the upload is a single PUT. 412 from there says that the file has arrived. */
             url?: string;
-        };
-        /** @description The password once more. */
-        PasswordRequest: {
-            password: string;
         };
         /** @description Why a queue is paused. */
         PauseRequest: {
@@ -1314,11 +1058,6 @@ export interface components {
              */
             status: string;
         };
-        /** @description Ways in without the application. They are told once. */
-        RecoveryCodes: {
-            /** @description Ten, each good for one log-in. */
-            recovery_codes: string[];
-        };
         /** @description A new account. */
         RegisterRequest: {
             email: string;
@@ -1328,54 +1067,17 @@ export interface components {
             /** @description Letters, digits, `_`, `.` and `-`. */
             username: string;
         };
-        /** @description The password and a code. */
-        RemoveSecondFactorRequest: {
-            /** @description Six digits of the application, or a recovery code. */
-            code: string;
-            password: string;
-        };
         /**
          * @description What a person may do beyond their own things. Each role includes those before it.
          * @enum {string}
          */
         Role: "user" | "auditor" | "operator" | "admin";
-        /** @description Whether log-in asks for a code. */
-        SecondFactor: {
-            enabled: boolean;
-            /**
-             * Format: int64
-             * @description Recovery codes that were not used.
-             */
-            recovery_codes_left: number;
-            /** @description Whether this person's rights count only with one. */
-            required: boolean;
-        };
-        /** @description The password was right; this and a code complete the log-in. */
-        SecondStep: {
-            challenge: string;
-            /**
-             * Format: int64
-             * @description Seconds.
-             */
-            expires_in: number;
-        };
-        /** @description The code that was asked for. */
-        SecondStepRequest: {
-            challenge: string;
-            /** @description Six digits of the application, or a recovery code. */
-            code: string;
-        };
         /** @description A part as the client sent it. */
         SentPart: {
             etag: string;
             /** Format: int32 */
             part_number: number;
         };
-        /**
-         * Format: uuid
-         * @description A log-in on one device.
-         */
-        SessionId: string;
         /** @description Parts whose addresses are wanted; of no meaning for a single PUT. */
         SignPartsRequest: {
             part_numbers: number[];
@@ -1400,13 +1102,9 @@ export interface components {
             /** @description For the first frame: `{"type": "auth", "ticket": ...}`. */
             ticket: string;
         };
-        /** @description What is to be changed; what is left out stays. */
-        UpdateMeRequest: {
-            bio?: string | null;
-            /** @description `zh-TW` or `en`. */
-            language?: string | null;
-            /** @description An IANA name such as `Asia/Taipei`; empty for that of the browser. */
-            time_zone?: string | null;
+        /** @description What was ended. */
+        Unsubscribed: {
+            kind: components["schemas"]["NotificationKind"];
         };
         /** @description What its owner changes; what is left out stays. */
         UpdateVideoRequest: {
@@ -1513,7 +1211,6 @@ export interface components {
         };
         /** @description A person with an account, as they see themselves. */
         User: {
-            /** @description A square of 256 pixels; with `/64` at its end instead, one of 64. */
             avatar_url: string | null;
             bio: string;
             /** Format: date-time */
@@ -1524,10 +1221,6 @@ export interface components {
             /** @description `zh-TW` or `en`. */
             language: string;
             role: components["schemas"]["Role"];
-            /** @description Whether log-in asks for a code besides the password. */
-            second_factor: boolean;
-            /** @description An IANA name; none for that of the browser. */
-            time_zone: string | null;
             username: string;
         };
         /**
@@ -2119,15 +1812,6 @@ export interface operations {
                     "application/json": components["schemas"]["LoginResponse"];
                 };
             };
-            /** @description the password is right; a code of the second factor is asked for */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecondStep"];
-                };
-            };
             /** @description `bad_credentials` */
             401: {
                 headers: {
@@ -2139,67 +1823,6 @@ export interface operations {
             };
             /** @description `account_inactive` */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    answer_challenge: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SecondStepRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    /** @description the refresh token */
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoginResponse"];
-                };
-            };
-            /** @description `wrong_code`, also for one that was used; `challenge_over`: log in anew */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `account_inactive`, or `forbidden`: another site's page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2343,38 +1966,6 @@ export interface operations {
             };
         };
     };
-    show_avatar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["AvatarId"];
-                /** @description 64 or 256 pixels */
-                edge: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description where the picture is */
-            307: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_config: {
         parameters: {
             query?: never;
@@ -2390,6 +1981,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicConfig"];
+                };
+            };
+        };
+    };
+    show_end_email: {
+        parameters: {
+            query: {
+                /** @description What the mail's link carries. */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page that asks */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_email: {
+        parameters: {
+            query: {
+                /** @description What the mail's link carries. */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unsubscribed"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `link_invalid`: we did not make this link, or its account is gone */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2522,637 +2183,6 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    update_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateMeRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_avatar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateAvatarRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AvatarTarget"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_avatar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description there is none */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_avatar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["AvatarId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Avatar"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: also for somebody else's */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    complete_avatar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["AvatarId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Avatar"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: also for somebody else's */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `upload_incomplete` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangePasswordRequest"];
-            };
-        };
-        responses: {
-            /** @description changed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `conflict`: it was changed at the same moment */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation`, `wrong_password` or `weak_password` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_second_factor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecondFactor"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    enrol_second_factor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Enrolment"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `second_factor_enabled` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` or `wrong_password` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirm_second_factor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CodeRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `second_factor_absent`: none is being set up */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` or `wrong_code` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    renew_recovery_codes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `second_factor_absent` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation` or `wrong_password` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_second_factor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RemoveSecondFactorRequest"];
-            };
-        };
-        responses: {
-            /** @description log-in asks for the password alone */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `second_factor_absent` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `validation`, `wrong_password` or `wrong_code` */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_sessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeviceList"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    end_sessions: {
-        parameters: {
-            query?: {
-                /** @description Whether the device that asks stays signed in; it does not unless said. */
-                keep_current?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description signed out */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `validation` */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    end_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["SessionId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description signed out */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthenticated` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: it had ended, or is somebody else's */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };

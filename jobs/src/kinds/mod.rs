@@ -19,6 +19,8 @@ crate::job::kinds! {
     video_failed::VideoFailed,
     /// Makes a person's picture small.
     resize_avatar::ResizeAvatar,
+    /// Sends a mail.
+    email::SendEmail,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
