@@ -4,7 +4,11 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
 use millrace_config::{Config, Registration};
-use millrace_domain::{accounts::Bucket, storage::Storage};
+use millrace_domain::{
+    accounts::{Bucket, Sealer},
+    email::UnsubscribeKey,
+    storage::Storage,
+};
 use sqlx::PgPool;
 
 use crate::{
@@ -24,8 +28,11 @@ pub(crate) struct Inner {
     pub notifier: Notifier,
     pub tokens: AccessTokens,
     pub passwords: Passwords,
+    pub sealer: Sealer,
     pub playback: Playback,
     pub relay: Relay,
+    /// Reads the links that end mail; none where no mail is sent.
+    pub unsubscribe: Option<UnsubscribeKey>,
     pub settings: Settings,
 }
 
@@ -48,6 +55,8 @@ impl Deref for App {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub registration: Registration,
+    /// Whether staff need a second factor to use their rights.
+    pub staff_second_factor: bool,
     pub refresh_ttl: Duration,
     pub refresh_grace: Duration,
     /// Whether browsers reach us by https.
@@ -62,6 +71,8 @@ pub(crate) struct Settings {
     pub register_bucket: Bucket,
     /// Socket tickets of one person.
     pub ticket_bucket: Bucket,
+    /// Pictures of themselves that one person begins to send.
+    pub avatar_bucket: Bucket,
     /// Uploads that one person begins.
     pub upload_bucket: Bucket,
     /// Bytes.
@@ -81,6 +92,7 @@ impl Settings {
         let public = config.server.public_url.origin().ascii_serialization();
         Self {
             registration: auth.registration,
+            staff_second_factor: auth.staff_second_factor,
             refresh_ttl: auth.refresh_ttl,
             refresh_grace: auth.refresh_grace,
             secure: config.server.public_url.scheme() == "https",
@@ -90,6 +102,7 @@ impl Settings {
             address_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 20),
             register_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 5),
             ticket_bucket: Bucket::new(60, Duration::from_secs(1)),
+            avatar_bucket: Bucket::new(10, Duration::from_secs(30)),
             upload_bucket: Bucket::new(200, Duration::from_secs(2)),
             max_upload_size: config.uploads.max_size,
             single_put_limit: config.uploads.single_put_limit,

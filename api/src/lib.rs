@@ -1,6 +1,8 @@
 //! How the outside asks for work and watches it: routes, authorization, uploads, playback, the realtime relay, and
 //! the OpenAPI document that is made of them.
 
+/// What people do to their own accounts.
+mod account;
 /// Where a request comes from.
 mod address;
 /// The admin screens.
@@ -9,6 +11,8 @@ mod admin;
 mod app;
 /// Who asks.
 mod auth;
+/// The links that end mail of a kind.
+mod email;
 /// Whether the process lives and can serve.
 mod health;
 /// What comes in, read strictly.

@@ -16,6 +16,7 @@ use crate::{auth::REFRESH_COOKIE, router};
         (name = "uploads", description = "Files on their way in"),
         (name = "videos", description = "Videos"),
         (name = "playback", description = "Playlists and redirects to media"),
+        (name = "notifications", description = "What people are told of, and how"),
         (name = "realtime", description = "The socket"),
         (name = "operations", description = "Health and settings"),
     ),

@@ -24,8 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security,
-    trace, unread, uploads, videos, web,
+    account, admin, app::App, auth, email, health, metrics, openapi, playback, problem::Problem,
+    relay, security, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,10 +34,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(auth::routes::router())
+        .merge(auth::second_step::router())
+        .merge(account::router())
         .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())
         .merge(relay::routes::router())
+        .merge(email::router())
         .merge(admin::router())
         .merge(health::router())
 }

@@ -11,7 +11,11 @@ use hyper_util::{
 };
 use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
-use millrace_domain::storage::{Cdn, CdnKey, CdnOptions, Storage};
+use millrace_domain::{
+    accounts::Sealer,
+    email::UnsubscribeKey,
+    storage::{Cdn, CdnKey, CdnOptions, Storage},
+};
 use millrace_jobs::{database_options, pool_options, storage_options};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -119,6 +123,10 @@ pub(crate) fn build(
         "auth.signing_key: must be set"
     );
     anyhow::ensure!(
+        !auth.sealing_key.is_empty(),
+        "auth.sealing_key: must be set"
+    );
+    anyhow::ensure!(
         !config.playback.signing_key.is_empty(),
         "playback.signing_key: must be set"
     );
@@ -150,7 +158,10 @@ pub(crate) fn build(
         notifier,
         tokens,
         passwords: Passwords::new()?,
+        sealer: Sealer::new(auth.sealing_key.expose()),
         playback,
+        unsubscribe: (!config.email.signing_key.is_empty())
+            .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
         settings: Settings::new(config),
     }))
 }

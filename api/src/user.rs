@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use millrace_domain::{
-    accounts::{Role, User},
+    accounts::{Avatar, Role, User},
     ids::UserId,
 };
 use serde::Serialize;
@@ -16,11 +16,17 @@ pub(crate) struct UserView {
     username: String,
     email: String,
     role: Role,
+    /// A square of 256 pixels; with `/64` at its end instead, one of 64.
     #[schema(required)]
     avatar_url: Option<String>,
     bio: String,
     /// `zh-TW` or `en`.
     language: String,
+    /// An IANA name; none for that of the browser.
+    #[schema(required)]
+    time_zone: Option<String>,
+    /// Whether log-in asks for a code besides the password.
+    second_factor: bool,
     is_active: bool,
     created_at: DateTime<Utc>,
 }
@@ -32,10 +38,11 @@ impl From<User> for UserView {
             username: user.username,
             email: user.email,
             role: user.role,
-            // Avatars come with the profile page; until then nobody has one.
-            avatar_url: None,
+            avatar_url: user.avatar.as_deref().and_then(Avatar::address),
             bio: user.bio,
             language: user.language,
+            time_zone: user.time_zone,
+            second_factor: user.second_factor,
             is_active: user.is_active,
             created_at: user.created_at,
         }

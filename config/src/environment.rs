@@ -16,15 +16,17 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// Keys that are strings whatever they look like: a secret of digits must keep its leading zeros.
-const TEXT: [&str; 8] = [
+const TEXT: [&str; 10] = [
     "url",
     "direct_url",
     "access_key",
     "secret_key",
     "signing_key",
     "previous_signing_key",
+    "sealing_key",
     "key_pair_id",
     "private_key",
+    "smtp_url",
 ];
 
 /// Gathers `vars` into a nested dictionary.

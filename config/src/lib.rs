@@ -147,6 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn mail_needs_a_sender_and_a_key() {
+        let server = ("MILLRACE__EMAIL__SMTP_URL", "smtp://127.0.0.1:25?tls=none");
+        let from = ("MILLRACE__EMAIL__FROM", "Millrace <us@example.org>");
+        let key = (
+            "MILLRACE__EMAIL__SIGNING_KEY",
+            "0123456789abcdef0123456789abcdef",
+        );
+        assert!(!load(&[]).unwrap().email.is_on());
+        assert!(load(&[server, from, key]).unwrap().email.is_on());
+        for (vars, named) in [
+            (vec![server, key], "email.from"),
+            (vec![server, from], "email.signing_key"),
+        ] {
+            let error = load(&vars).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_refused_by_name() {
         let error = load(&[("MILLRACE__DATABASE__MAX_CONNECTIONS", "many")])
             .unwrap_err()

@@ -20,6 +20,7 @@ pub struct Config {
     pub playback: Playback,
     pub delivery: Delivery,
     pub realtime: Realtime,
+    pub email: Email,
     pub media: Media,
     pub worker: Worker,
     pub log: Log,
@@ -94,6 +95,8 @@ pub struct Auth {
     pub key_id: String,
     pub previous_signing_key: Secret,
     pub previous_key_id: String,
+    pub sealing_key: Secret,
+    pub staff_second_factor: bool,
     #[serde(with = "humantime_serde")]
     pub access_ttl: Duration,
     #[serde(with = "humantime_serde")]
@@ -154,6 +157,24 @@ pub struct Realtime {
     #[serde(with = "humantime_serde")]
     pub position_check: Duration,
     pub max_topics: usize,
+}
+
+/// `[email]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    pub smtp_url: Secret,
+    pub from: String,
+    pub signing_key: Secret,
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+impl Email {
+    /// Whether mail is sent at all.
+    pub fn is_on(&self) -> bool {
+        !self.smtp_url.is_empty()
+    }
 }
 
 /// `[media]`
@@ -323,11 +344,22 @@ impl Config {
         for (key, secret) in [
             ("auth.signing_key", &self.auth.signing_key),
             ("auth.previous_signing_key", &self.auth.previous_signing_key),
+            ("auth.sealing_key", &self.auth.sealing_key),
             ("playback.signing_key", &self.playback.signing_key),
+            ("email.signing_key", &self.email.signing_key),
         ] {
             if !secret.is_empty() && secret.expose().len() < 32 {
                 return refuse(key, "must have at least 32 characters");
             }
+        }
+        if self.email.is_on() && self.email.from.is_empty() {
+            return refuse("email.from", "must be set together with email.smtp_url");
+        }
+        if self.email.is_on() && self.email.signing_key.is_empty() {
+            return refuse(
+                "email.signing_key",
+                "must be set together with email.smtp_url",
+            );
         }
         if !matches!(self.server.public_url.scheme(), "http" | "https") {
             return refuse("server.public_url", "must be an http or https address");

@@ -54,3 +54,11 @@ id! {
     /// A video.
     VideoId
 }
+id! {
+    /// A picture of a person.
+    AvatarId
+}
+id! {
+    /// A mail to somebody.
+    EmailId
+}

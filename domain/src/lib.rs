@@ -2,12 +2,16 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Mail: what is said, in which words, and the gateway to an SMTP server.
+pub mod email;
 /// Typed ids of everything.
 pub mod ids;
 /// Probe, plan, encode and playlists.
 pub mod media;
 /// The schema, brought up to date under a lock.
 mod migrate;
+/// What people are told of.
+pub mod notifications;
 /// Objects in S3.
 pub mod storage;
 /// What nothing needs any more.

@@ -18,6 +18,7 @@ use sqlx::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    Post,
     progress::ProgressWriter,
     source::{Source, Sources, Wanted},
 };
@@ -28,6 +29,8 @@ pub struct ServiceOptions {
     pub storage: Storage,
     pub transcoder: Arc<dyn Transcoder>,
     pub notifier: Notifier,
+    /// The way to an SMTP server; none where no mail is sent.
+    pub post: Option<Post>,
     /// Where sources lie. Removed and made again at start: it holds nothing of worth.
     pub work_dir: PathBuf,
     /// Bytes of sources that may stay on disk when no job reads them.
@@ -41,6 +44,7 @@ pub struct Services {
     pub storage: Storage,
     pub transcoder: Arc<dyn Transcoder>,
     pub notifier: Notifier,
+    pub(crate) post: Option<Post>,
     pub(crate) progress: ProgressWriter,
     sources: Sources,
 }
@@ -59,6 +63,7 @@ impl Services {
             storage: options.storage,
             transcoder: options.transcoder,
             notifier: options.notifier,
+            post: options.post,
             progress,
             sources,
         })
@@ -94,6 +99,11 @@ impl JobContext {
     /// The store.
     pub fn storage(&self) -> &Storage {
         &self.services.storage
+    }
+
+    /// The way to an SMTP server.
+    pub(crate) fn post(&self) -> Option<&Post> {
+        self.services.post.as_ref()
     }
 
     /// The video, as long as it is being made in this generation.

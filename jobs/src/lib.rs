@@ -19,6 +19,8 @@ mod part;
 mod pipeline;
 /// What probe decided, as later jobs read it.
 mod plan;
+/// The way to an SMTP server.
+mod post;
 /// Progress of videos, gathered and written a few times a second.
 mod progress;
 /// Stores segments as the encoder closes them.
@@ -32,6 +34,7 @@ pub use context::{
     JobContext, ServiceOptions, Services, database_options, pool_options, storage_options,
 };
 pub use job::Job;
+pub use post::Post;
 
 /// Brings the whole schema up to date: the engine's part first.
 ///

@@ -246,7 +246,10 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
         ),
         (
             "auth",
-            vec![("signing_key", secrets.auth_signing_key.clone())],
+            vec![
+                ("signing_key", secrets.auth_signing_key.clone()),
+                ("sealing_key", secrets.auth_sealing_key.clone()),
+            ],
         ),
         (
             "playback",

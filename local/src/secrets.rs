@@ -16,6 +16,9 @@ pub struct Secrets {
     pub storage_access_key: String,
     pub storage_secret_key: String,
     pub auth_signing_key: String,
+    /// Made at the next start where it is not there: installations are older than it.
+    #[serde(default)]
+    pub auth_sealing_key: String,
     pub playback_signing_key: String,
     /// Of the account `demo`.
     pub demo_password: String,
@@ -31,7 +34,14 @@ impl Secrets {
     pub fn load_or_create(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join("secrets.toml");
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(io::Error::other),
+            Ok(text) => {
+                let mut secrets: Self = toml::from_str(&text).map_err(io::Error::other)?;
+                if secrets.auth_sealing_key.is_empty() {
+                    secrets.auth_sealing_key = Self::new().auth_sealing_key;
+                    write_private(&path, &toml::to_string(&secrets).map_err(io::Error::other)?)?;
+                }
+                Ok(secrets)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let secrets = Self::new();
                 write_private(&path, &toml::to_string(&secrets).map_err(io::Error::other)?)?;
@@ -48,6 +58,7 @@ impl Secrets {
             storage_access_key: key(20),
             storage_secret_key: key(40),
             auth_signing_key: key(48),
+            auth_sealing_key: key(48),
             playback_signing_key: key(48),
             demo_password: password(),
             admin_password: password(),
@@ -93,6 +104,16 @@ mod tests {
         assert_eq!(first.auth_signing_key, second.auth_signing_key);
         assert!(first.auth_signing_key.len() >= 32 && first.demo_password.len() == 14);
         assert_ne!(first.demo_password, first.admin_password);
+        // A folder of an older version.
+        let path = folder.path().join("secrets.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let older: Vec<&str> = text.lines().filter(|l| !l.contains("sealing")).collect();
+        write_private(&path, &older.join("\n")).unwrap();
+        let third = Secrets::load_or_create(folder.path()).unwrap();
+        let fourth = Secrets::load_or_create(folder.path()).unwrap();
+        assert_eq!(third.auth_signing_key, first.auth_signing_key);
+        assert!(third.auth_sealing_key.len() >= 32);
+        assert_eq!(third.auth_sealing_key, fourth.auth_sealing_key);
         let mode = fs::metadata(folder.path().join("secrets.toml"))
             .unwrap()
             .permissions()

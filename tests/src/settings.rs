@@ -25,6 +25,7 @@ impl Settings {
             ("storage.access_key", ACCESS_KEY),
             ("storage.secret_key", SECRET_KEY),
             ("auth.signing_key", "a signing key that is only for tests"),
+            ("auth.sealing_key", "a sealing key that is only for tests"),
             (
                 "playback.signing_key",
                 "a playback key that is only for tests",

@@ -19,7 +19,9 @@ use millrace_config::Config;
 use millrace_domain::media::{
     FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder,
 };
-use millrace_jobs::{ServiceOptions, Services, database_options, kinds, operate, pool_options};
+use millrace_jobs::{
+    Post, ServiceOptions, Services, database_options, kinds, operate, pool_options,
+};
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +42,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     millrace_config::metrics();
     let (pooled, direct) = database_options(config).context("database.url is not an address")?;
     let pool = pool_options(config).connect_lazy_with(pooled.application_name("millrace-worker"));
+    let post = Post::of(config).context("email.smtp_url, email.from")?;
     let work_dir = WorkDir::claim(&config.media.work_dir);
     let ffmpeg = Arc::new(transcoder(config, work_dir.path())?);
     let transcoder: Arc<dyn Transcoder> = ffmpeg.clone();
@@ -51,6 +54,9 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         return Ok(());
     }
     say_protections(&ffmpeg).await;
+    if post.is_none() {
+        tracing::info!("email.smtp_url is not set: no mail is sent");
+    }
     // Stops what helps jobs, after the jobs.
     let helpers = CancellationToken::new();
     let _stop_helpers = helpers.clone().drop_guard();
@@ -60,6 +66,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         storage: dependencies.storage().clone(),
         transcoder,
         notifier: notifier.clone(),
+        post,
         work_dir: work_dir.path().to_owned(),
         source_cache: config.media.source_cache,
     };

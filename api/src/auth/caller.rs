@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{header, request::Parts},
+    http::{StatusCode, header, request::Parts},
 };
 use millrace_domain::accounts::{Role, User};
 
@@ -86,11 +86,17 @@ impl MaybeUser {
 
 async fn at_least(role: Role, parts: &mut Parts, app: &App) -> Result<CurrentUser, Problem> {
     let caller = <CurrentUser as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-    if caller.user.role >= role {
-        Ok(caller)
-    } else {
-        Err(Problem::forbidden("this needs another role"))
+    if caller.user.role < role {
+        return Err(Problem::forbidden("this needs another role"));
     }
+    if app.settings.staff_second_factor && !caller.user.second_factor {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "second_factor_needed",
+            "set up a second factor to use the rights of staff",
+        ));
+    }
+    Ok(caller)
 }
 
 impl FromRequestParts<App> for Auditor {

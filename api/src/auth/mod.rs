@@ -6,8 +6,10 @@ mod caller;
 mod cookie;
 /// Argon2id off the async threads.
 mod password;
-/// Register, log in, refresh, log out, me.
+/// Register, log in, refresh, log out.
 pub(crate) mod routes;
+/// The second step of a log-in.
+pub(crate) mod second_step;
 /// Access tokens.
 mod token;
 
@@ -20,4 +22,6 @@ pub(crate) use caller::{Auditor, CurrentUser, MaybeUser, Operator};
 pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
 pub(crate) use password::Passwords;
 pub use password::hash_password;
+pub(crate) use routes::throttle;
+pub(crate) use second_step::wrong_code;
 pub(crate) use token::{Access, AccessTokens, SigningKey, TokenOptions};

@@ -43,19 +43,32 @@ impl Passwords {
         })
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password that came in the field `password`; see [`Passwords::hash_field`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn hash(
+        &self,
+        password: String,
+        about: Vec<String>,
+    ) -> Result<String, Problem> {
+        self.hash_field("password", password, about).await
+    }
+
+    /// Hashes a new password that came in `field`.
     ///
     /// # Errors
     /// 422 `weak_password` when it is too easy to guess, also from the `about` words; 503 when too many wait.
-    pub(crate) async fn hash(
+    pub(crate) async fn hash_field(
         &self,
+        field: &str,
         password: String,
         about: Vec<String>,
     ) -> Result<String, Problem> {
         let length = password.chars().count();
         if length > LONGEST {
             let message = format!("must have at most {LONGEST} characters");
-            return Err(Problem::validation(Vec::new()).at("password", message));
+            return Err(Problem::validation(Vec::new()).at(field, message));
         }
         let turn = self.turn().await?;
         let hash = spawn_blocking(move || {
@@ -71,8 +84,7 @@ impl Passwords {
         .await
         .context("hashing did not finish")??;
         hash.map_err(|why| {
-            Problem::refused("weak_password", "the password is too easy to guess")
-                .at("password", why)
+            Problem::refused("weak_password", "the password is too easy to guess").at(field, why)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Register, log in, refresh, log out, me.
+//! Register, log in, refresh, log out.
 
 use axum::{
     Json,
@@ -8,12 +8,14 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use millrace_config::Registration;
-use millrace_domain::accounts::{self, NewUser, Role, Rotation, Session, User, UserError};
+use millrace_domain::accounts::{
+    self, Challenge, NewUser, Role, Rotation, Session, User, UserError,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{CurrentUser, REFRESH_COOKIE, SameOrigin, cookie::set_cookie};
+use super::{REFRESH_COOKIE, SameOrigin, cookie::set_cookie, second_step};
 use crate::{
     address::Address,
     app::App,
@@ -29,7 +31,6 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(login))
         .routes(routes!(refresh))
         .routes(routes!(logout))
-        .routes(routes!(me))
 }
 
 /// A new account.
@@ -165,6 +166,7 @@ fn is_email(text: &str) -> bool {
     post, path = "/api/auth/login", operation_id = "login_user", tag = "accounts", request_body = LoginRequest,
     responses(
         (status = 200, body = LoginResponse, headers(("Set-Cookie" = String, description = "the refresh token"))),
+        (status = 202, body = second_step::SecondStep, description = "the password is right; a code of the second factor is asked for"),
         (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "`account_inactive`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
@@ -204,13 +206,13 @@ async fn login(
         ));
     };
     if !login.user.is_active {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "account_inactive",
-            "the account was deactivated",
-        ));
+        return Err(inactive());
     }
     accounts::forgive(&app.db, &account).await?;
+    if login.user.second_factor {
+        let challenge = Challenge::issue(&app.db, login.user.id).await?;
+        return Ok(second_step::asked(challenge));
+    }
     let mut tx = app.db.begin().await?;
     let session = Session::start(
         &mut tx,
@@ -221,6 +223,12 @@ async fn login(
     .await?;
     tx.commit().await?;
     signed_in(&app, &session, login.user)
+}
+
+/// 403: the account was deactivated.
+pub(super) fn inactive() -> Problem {
+    let detail = "the account was deactivated";
+    Problem::new(StatusCode::FORBIDDEN, "account_inactive", detail)
 }
 
 /// Exchanges the refresh cookie for an access token and the next refresh cookie.
@@ -291,20 +299,8 @@ async fn logout(
     Ok(without_cookie(&app, StatusCode::NO_CONTENT))
 }
 
-/// Who is asking.
-#[utoipa::path(
-    get, path = "/api/me", operation_id = "get_me", tag = "accounts",
-    responses(
-        (status = 200, body = UserView),
-        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = []))
-)]
-async fn me(caller: CurrentUser) -> Json<UserView> {
-    Json(caller.user.into())
-}
-
-fn signed_in(app: &App, session: &Session, user: User) -> Result<Response, Problem> {
+/// The answer to a log-in that is complete.
+pub(super) fn signed_in(app: &App, session: &Session, user: User) -> Result<Response, Problem> {
     let body = LoginResponse {
         access_token: app.tokens.issue(user.id, session.id)?,
         expires_in: app.tokens.ttl().as_secs(),
@@ -331,14 +327,23 @@ fn without_cookie(app: &App, answer: impl IntoResponse) -> Response {
     response
 }
 
-async fn throttle(app: &App, key: &str, bucket: accounts::Bucket) -> Result<(), Problem> {
+/// Takes a token of a bucket.
+///
+/// # Errors
+/// 429 when it is empty.
+pub(crate) async fn throttle(
+    app: &App,
+    key: &str,
+    bucket: accounts::Bucket,
+) -> Result<(), Problem> {
     match accounts::take(&app.db, key, bucket).await? {
         None => Ok(()),
         Some(wait) => Err(Problem::throttled(wait)),
     }
 }
 
-fn user_agent(headers: &HeaderMap) -> &str {
+/// How a device introduces itself.
+pub(super) fn user_agent(headers: &HeaderMap) -> &str {
     headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())

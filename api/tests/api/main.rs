@@ -12,6 +12,10 @@ mod admin;
 mod copies;
 /// The store, a CDN, CloudFront.
 mod delivery;
+/// Devices, passwords, roles: what ends at once.
+mod devices;
+/// The links that end mail of a kind.
+mod email;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// What is logged of a request, and what is not.
@@ -22,8 +26,12 @@ mod openapi;
 mod ownership;
 /// Playlists and redirects.
 mod playback;
+/// Profile and picture.
+mod profile;
 /// What comes through the socket.
 mod relay;
+/// Codes besides the password.
+mod second_factor;
 /// A client of the socket.
 mod socket;
 /// Who may open a socket, and how sockets end.

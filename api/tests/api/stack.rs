@@ -223,6 +223,7 @@ fn config(address: SocketAddr, database: &str, settings: &str) -> Config {
         path_style = true
         [auth]
         signing_key = "a signing key of the tests, long enough"
+        sealing_key = "a sealing key of the tests, long enough"
         login_burst = 100
         [playback]
         signing_key = "a playback key of the tests, long enough"

@@ -1,7 +1,19 @@
 //! People: who they are, the devices they are signed in on, how often they may try, and tickets for the socket.
 
+/// Pictures of people on their way to being shown.
+mod avatar;
+/// Between the two steps of a log-in.
+mod challenge;
+/// The devices that a person is signed in on, as they see them.
+mod devices;
+/// Pictures made small.
+pub mod picture;
 /// Roles and what each includes.
 mod role;
+/// Secrets that have to be read again, encrypted at rest.
+mod seal;
+/// Codes of an authenticator application, and codes on paper.
+mod second_factor;
 /// Devices and their rotating refresh tokens.
 mod sessions;
 /// Token buckets in the database, shared by all replicas.
@@ -11,11 +23,16 @@ mod tickets;
 /// User records.
 mod users;
 
+pub use avatar::{Avatar, AvatarStatus};
+pub use challenge::Challenge;
+pub use devices::Device;
 pub use role::Role;
+pub use seal::Sealer;
+pub use second_factor::{Enrolment, SecondFactor, SecondFactorError};
 pub use sessions::{Rotation, Session};
 pub use throttle::{Bucket, forgive, take};
 pub use tickets::{Admitted, Ticket};
-pub use users::{Login, NewUser, User, UserError};
+pub use users::{Login, NewUser, Profile, User, UserError};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;

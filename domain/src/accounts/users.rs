@@ -14,10 +14,14 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub role: Role,
-    /// The key of the avatar in the store.
+    /// The folder of the avatar in the store.
     pub avatar: Option<String>,
     pub bio: String,
     pub language: String,
+    /// An IANA name; `None` for that of the browser.
+    pub time_zone: Option<String>,
+    /// Whether log-in asks for a second factor.
+    pub second_factor: bool,
     pub is_active: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -30,6 +34,16 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
     pub role: Role,
     pub language: &'a str,
+}
+
+/// What a person changes of their profile; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    pub bio: Option<String>,
+    /// `zh-TW` or `en`.
+    pub language: Option<String>,
+    /// An IANA name, or nothing for that of the browser.
+    pub time_zone: Option<String>,
 }
 
 /// A user with the hash to compare a password with.
@@ -68,6 +82,8 @@ struct Row {
     avatar: Option<String>,
     bio: String,
     language: String,
+    time_zone: Option<String>,
+    second_factor: bool,
     is_active: bool,
     created_at: DateTime<Utc>,
 }
@@ -82,6 +98,8 @@ impl From<Row> for User {
             avatar: row.avatar,
             bio: row.bio,
             language: row.language,
+            time_zone: row.time_zone,
+            second_factor: row.second_factor,
             is_active: row.is_active,
             created_at: row.created_at,
         }
@@ -99,7 +117,7 @@ impl User {
             r#"insert into users (id, username, email, password, role, language)
                values ($1, $2::text::citext, $3::text::citext, $4, $5, $6)
                returning id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
-                         is_active, created_at"#,
+                         time_zone, false as "second_factor!", is_active, created_at"#,
             UserId::new().0,
             new.username,
             new.email,
@@ -120,7 +138,9 @@ impl User {
         let row = sqlx::query_as!(
             Row,
             r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
-                      is_active, created_at
+                      time_zone, is_active, created_at,
+                      exists(select from second_factors where user_id = $1 and confirmed_at is not null)
+                          as "second_factor!"
                  from users where id = $1"#,
             id.0,
         )
@@ -129,8 +149,8 @@ impl User {
         Ok(row.map(Self::from))
     }
 
-    /// The user behind an access token: active, and its session not revoked. One look-up by two primary keys on
-    /// every request, so that a deactivation, a lost role and a sign-out count at once.
+    /// The user behind an access token: active, and its session not revoked. One look-up by three primary keys
+    /// on every request, so that a deactivation, a lost role and a sign-out count at once.
     ///
     /// # Errors
     /// Those of the statement.
@@ -142,7 +162,9 @@ impl User {
         let row = sqlx::query_as!(
             Row,
             r#"select u.id, u.username::text as "username!", u.email::text as "email!", u.role, u.avatar, u.bio,
-                      u.language, u.is_active, u.created_at
+                      u.language, u.time_zone, u.is_active, u.created_at,
+                      exists(select from second_factors where user_id = $1 and confirmed_at is not null)
+                          as "second_factor!"
                  from users u join sessions s on s.user_id = u.id
                 where u.id = $1 and s.id = $2 and u.is_active and s.revoked_at is null"#,
             id.0,
@@ -164,7 +186,9 @@ impl User {
     ) -> Result<Option<Login>, sqlx::Error> {
         let row = sqlx::query!(
             r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
-                      is_active, created_at, password
+                      time_zone, is_active, created_at, password,
+                      exists(select from second_factors f where f.user_id = users.id and f.confirmed_at is not null)
+                          as "second_factor!"
                  from users where username = $1::text::citext or email = $1::text::citext limit 1"#,
             identifier,
         )
@@ -179,11 +203,70 @@ impl User {
                 avatar: row.avatar,
                 bio: row.bio,
                 language: row.language,
+                time_zone: row.time_zone,
+                second_factor: row.second_factor,
                 is_active: row.is_active,
                 created_at: row.created_at,
             },
             password_hash: row.password,
         }))
+    }
+
+    /// The hash to compare a password with; `None` if there is no such user.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn password_hash(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+    ) -> Result<Option<String>, sqlx::Error> {
+        sqlx::query_scalar!("select password from users where id = $1", id.0)
+            .fetch_optional(db)
+            .await
+    }
+
+    /// Gives the user another password, if `old_hash` is still that of theirs: of two changes at once, one counts.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn change_password(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        old_hash: &str,
+        new_hash: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!(
+            "update users set password = $3 where id = $1 and password = $2",
+            id.0,
+            old_hash,
+            new_hash
+        )
+        .execute(db)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Changes what a person says of themselves.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn update_profile(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        profile: &Profile,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update users set bio = coalesce($2, bio), language = coalesce($3, language),
+                    time_zone = case when $4::text is null then time_zone else nullif($4, '') end
+              where id = $1",
+            id.0,
+            profile.bio,
+            profile.language,
+            profile.time_zone,
+        )
+        .execute(db)
+        .await?;
+        Ok(())
     }
 
     /// Gives the user another role; false if there is no such user.

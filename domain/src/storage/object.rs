@@ -38,6 +38,35 @@ impl Storage {
         }
     }
 
+    /// The bytes of an object of at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] when it is larger.
+    pub async fn get(&self, key: &str, most: u64) -> Result<Vec<u8>, StorageError> {
+        let object = self
+            .client
+            .get_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .send()
+            .await
+            .map_err(|e| classify(key, e))?;
+        // A store that says no length is not believed to have none.
+        let size = object.content_length.map_or(u64::MAX, i64::unsigned_abs);
+        if size > most {
+            return Err(StorageError::Refused {
+                key: key.to_owned(),
+                code: format!("{size} bytes are more than {most}"),
+            });
+        }
+        let body = object.body.collect().await;
+        let bytes = body.map_err(|source| StorageError::Unavailable {
+            key: key.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(bytes.to_vec())
+    }
+
     /// Stores a local file. Keys are unique to an attempt, so the object never changes: caches may keep it.
     ///
     /// # Errors

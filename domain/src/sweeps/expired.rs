@@ -11,6 +11,8 @@ pub struct Expired {
     pub sessions: u64,
     pub throttles: u64,
     pub tickets: u64,
+    pub challenges: u64,
+    pub avatars: u64,
     pub cached: u64,
     pub sweeps: u64,
     pub progress: u64,
@@ -31,7 +33,7 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps of last quarter, and
+/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, pictures that were never sent, cached values, sweeps of last quarter, and
 /// the progress of videos that are not being made.
 ///
 /// # Errors
@@ -53,6 +55,16 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             db,
             "delete from ws_tickets where hash = any(array(
                 select hash from ws_tickets where expires_at < now() - interval '1 hour' limit $1))"
+        ),
+        challenges: delete_all!(
+            db,
+            "delete from login_challenges where hash = any(array(
+                select hash from login_challenges where expires_at < now() limit $1))"
+        ),
+        avatars: delete_all!(
+            db,
+            "delete from avatars where id = any(array(
+                select id from avatars where status <> 'ready' and created_at < now() - interval '1 day' limit $1))"
         ),
         cached: delete_all!(
             db,

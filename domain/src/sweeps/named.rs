@@ -19,14 +19,16 @@ pub async fn named(
     db: impl PgExecutor<'_>,
     keys: &[String],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let (mut uploads, mut videos) = (HashSet::new(), HashSet::new());
+    let (mut uploads, mut videos, mut avatars) = (HashSet::new(), HashSet::new(), HashSet::new());
     for place in keys.iter().filter_map(|key| Place::of(key)) {
         match place {
+            Place::Avatar(avatar) => avatars.insert(avatar.0),
             Place::Source(upload) => uploads.insert(upload.0),
             Place::Made { video, .. } => videos.insert(video.0),
         };
     }
     let uploads: Vec<Uuid> = uploads.into_iter().collect();
+    let avatars: Vec<Uuid> = avatars.into_iter().collect();
     let videos: Vec<Uuid> = videos.into_iter().collect();
     // By the video in the key, whatever the generation: a row's key always carries its own video.
     let rows = sqlx::query_scalar!(
@@ -38,10 +40,15 @@ pub async fn named(
                   union select thumbnail_key from videos where id = any($2) and thumbnail_key is not null
                   union select file_key from videos where id = any($2) and file_key is not null
                   union select original_key from videos where original_key = any($1)
-                  union select key from uploads where id = any($3) and status = 'pending')"#,
+                  union select key from uploads where id = any($3) and status = 'pending'
+                  union select 'avatars/' || a.id || '/' || n.name
+                          from avatars a, (values ('64.jpg'), ('256.jpg')) n(name) where a.id = any($4) and a.status = 'ready'
+                  union select 'avatars/' || id || '/source' from avatars
+                         where id = any($4) and status in ('pending', 'processing'))"#,
         keys,
         &videos,
         &uploads,
+        &avatars,
     )
     .fetch_all(db)
     .await?;

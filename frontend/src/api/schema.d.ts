@@ -245,6 +245,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leads a person who opened the address of a mail's `List-Unsubscribe` to the page that asks them. Looking ends nothing:
+         *     mail programs open links by themselves.
+         */
+        get: operations["show_end_email"];
+        put?: never;
+        /**
+         * Ends mail of the kind that the token names, for the person that it names: by the button of a mail program (RFC 8058,
+         *     whose form is not looked at) or of our page. Nobody logs in for that. May be repeated.
+         */
+        post: operations["end_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hls/{token}/file.mp4": {
         parameters: {
             query?: never;
@@ -875,6 +899,11 @@ export interface components {
          * @enum {string}
          */
         Method: "single" | "multipart";
+        /**
+         * @description What happened. The word is stored and part of links in old mails: never rename one.
+         * @enum {string}
+         */
+        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published";
         /** @description Whose video it is. */
         Owner: {
             id: components["schemas"]["UserId"];
@@ -1072,6 +1101,10 @@ export interface components {
             expires_in: number;
             /** @description For the first frame: `{"type": "auth", "ticket": ...}`. */
             ticket: string;
+        };
+        /** @description What was ended. */
+        Unsubscribed: {
+            kind: components["schemas"]["NotificationKind"];
         };
         /** @description What its owner changes; what is left out stays. */
         UpdateVideoRequest: {
@@ -1948,6 +1981,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicConfig"];
+                };
+            };
+        };
+    };
+    show_end_email: {
+        parameters: {
+            query: {
+                /** @description What the mail's link carries. */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page that asks */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_email: {
+        parameters: {
+            query: {
+                /** @description What the mail's link carries. */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unsubscribed"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `link_invalid`: we did not make this link, or its account is gone */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

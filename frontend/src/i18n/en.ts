@@ -14,6 +14,7 @@ export default {
     newTab: 'opens in a new tab',
   },
   nav: {
+    profile: 'Profile',
     main: 'Main navigation',
     home: 'Home',
     dashboard: 'Dashboard',
@@ -292,6 +293,7 @@ export default {
     not_found: 'This does not exist (any more).',
     forbidden: 'You are not allowed to do this.',
     unauthenticated: 'Your session has ended. Please log in again.',
+    second_factor_needed: 'Your role needs a second factor: set one up on your profile page.',
     malformed: 'The server did not understand this. Please reload the page.',
     validation: 'Please check the marked fields.',
     conflict: 'The state has changed meanwhile. Please look again.',

@@ -16,6 +16,7 @@ const messages: typeof en = {
     newTab: '在新分頁開啟',
   },
   nav: {
+    profile: '個人資料',
     main: '主選單',
     home: '首頁',
     dashboard: '總覽',
@@ -294,6 +295,7 @@ const messages: typeof en = {
     not_found: '這個項目不存在（或已移除）。',
     forbidden: '您沒有權限這麼做。',
     unauthenticated: '登入已過期，請重新登入。',
+    second_factor_needed: '你的角色需要兩步驟驗證，請到個人資料頁設定。',
     malformed: '伺服器無法理解這個要求，請重新載入頁面。',
     validation: '請檢查標示的欄位。',
     conflict: '狀態已變更，請重新查看。',

@@ -6,6 +6,7 @@ import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { homeRoutes } from '@/features/home/routes'
+import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
@@ -27,6 +28,7 @@ const routes: RouteRecordRaw[] = [
   ...homeRoutes,
   ...authRoutes,
   ...dashboardRoutes,
+  ...profileRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
   ...adminRoutes,

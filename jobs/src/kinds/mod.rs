@@ -17,6 +17,10 @@ crate::job::kinds! {
     publish::Publish,
     /// Ends a video whose pipeline gave up.
     video_failed::VideoFailed,
+    /// Makes a person's picture small.
+    resize_avatar::ResizeAvatar,
+    /// Sends a mail.
+    email::SendEmail,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.

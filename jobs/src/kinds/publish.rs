@@ -1,15 +1,17 @@
 //! publish: the video is ready.
 
 use millrace_domain::{
+    email::Message,
     ids::VideoId,
     videos::{self, Video},
 };
 use millrace_queue::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext};
+use crate::{Job, JobContext, flows::{self, FlowError}};
 
-/// Makes a video ready. The state, its event and the completion are one transaction, so no client can miss it.
+/// Makes a video ready. The state, its event, the mail and the completion are one transaction, so no client
+/// can miss it.
 /// Safe twice: a video that is ready stays so.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Publish {
@@ -26,7 +28,11 @@ impl Job for Publish {
         let video = cx.video(self.video, self.generation).await?;
         cx.complete(cx.db(), async |tx| {
             Video::publish(&mut *tx, video.id, self.generation).await?;
-            videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)
+            // Another generation of the same video is news once more.
+            let key = format!("video_ready:{}:{}", video.id, self.generation);
+            let mut wake = flows::tell_by_mail(tx, video.user_id, &key, &Message::VideoReady { video: video.id }).await?;
+            wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            Ok::<_, FlowError>(wake)
         })
         .await
     }

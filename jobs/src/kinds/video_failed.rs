@@ -1,13 +1,14 @@
 //! video_failed: the pipeline gave up, and the person is told why.
 
 use millrace_domain::{
+    email::Message,
     ids::{UserId, VideoId},
     videos::{self, Status, Video},
 };
 use millrace_queue::{Done, Failure, FailureNote, NewJob, Outcome, State, UniqueKey};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext, plan::group};
+use crate::{Job, JobContext, flows, plan::group};
 
 /// Ends a video whose pipeline gave up. The engine inserts it in the transaction that ends the job that failed,
 /// whoever ended it; so a video never waits for a job that is gone.
@@ -42,6 +43,12 @@ impl Job for VideoFailed {
             if !Video::fail(&mut *tx, self.video, self.generation, self.round, &code, &message).await? {
                 return Err(Failure::Retry("the video moved on meanwhile".into()));
             }
+            // Who cancels it knows.
+            if code != CANCELLED {
+                let key = format!("video_failed:{}:{}:{}", self.video, self.generation, self.round);
+                let message = Message::VideoFailed { video: video.id };
+                wake.merge(flows::tell_by_mail(tx, video.user_id, &key, &message).await?);
+            }
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok(wake)
         })
@@ -49,6 +56,8 @@ impl Job for VideoFailed {
     }
 }
 
+/// The code of a video whose jobs somebody cancelled.
+const CANCELLED: &str = "cancelled";
 /// Codes that the engine gives, whose texts are for developers.
 const OURS: [&str; 5] = ["attempts_spent", "panic", "timeout", "undecodable", "unknown_kind"];
 

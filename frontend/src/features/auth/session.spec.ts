@@ -16,6 +16,8 @@ function answer(token: string, expires_in = 900): Session {
     avatar_url: null,
     bio: '',
     language: 'en',
+    time_zone: null,
+    second_factor: false,
     is_active: true,
     created_at: '2026-01-01T00:00:00Z',
   }

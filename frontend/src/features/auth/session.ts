@@ -62,8 +62,24 @@ export const useSession = defineStore('session', () => {
     return token.value
   }
 
-  async function logIn(identifier: string, password: string): Promise<void> {
-    const session = await api.logIn(identifier, password)
+  /** Null when that was all; otherwise the challenge that a code answers. */
+  async function logIn(identifier: string, password: string): Promise<string | null> {
+    const answer = await api.logIn(identifier, password)
+    if ('challenge' in answer) return answer.challenge
+    enter(answer)
+    return null
+  }
+
+  async function answerChallenge(challenge: string, code: string): Promise<void> {
+    enter(await api.answerChallenge(challenge, code))
+  }
+
+  /** The person changed something about themselves. */
+  function become(next: User | null): void {
+    if (user.value) user.value = next ?? user.value
+  }
+
+  function enter(session: Session): void {
     age += 1
     accept(session)
     known.value = true
@@ -97,7 +113,7 @@ export const useSession = defineStore('session', () => {
     user.value = null
   }
 
-  return { user, token, known, loggedIn, start, refresh, logIn, logOut }
+  return { user, token, known, loggedIn, start, refresh, logIn, answerChallenge, become, logOut }
 })
 
 function inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,188 @@
+//! Which rows a message tells of, and the letter that they make.
+
+use lettre::{
+    Address, Message as Mime,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use sqlx::PgConnection;
+use url::Url;
+
+use super::{
+    Email, Letter, MailerError, Message, Unsubscribe, UnsubscribeKey,
+    letters::{self, Reader},
+};
+use crate::{
+    notifications,
+    videos::{Status, Video},
+};
+
+/// What letters are made with.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    from: Mailbox,
+    public_url: Url,
+    unsubscribe: UnsubscribeKey,
+}
+
+/// What a message became.
+#[derive(Debug)]
+pub enum Composed {
+    /// A mail as it goes over the wire, ASCII throughout.
+    Mail(Vec<u8>),
+    /// Nothing: it is not true any more, or not wanted.
+    Moot(&'static str),
+}
+
+/// Why no mail was made.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    #[error("could not read what the mail tells of")]
+    Database(#[from] sqlx::Error),
+    #[error("could not write the letter")]
+    Letter(#[from] askama::Error),
+    #[error("could not put the mail together")]
+    Mime(#[from] lettre::error::Error),
+}
+
+impl Sender {
+    /// `from` is an address, or a name and an address: `Millrace <no-reply@example.org>`.
+    ///
+    /// # Errors
+    /// [`MailerError::Sender`]
+    pub fn new(
+        from: &str,
+        public_url: &Url,
+        unsubscribe: UnsubscribeKey,
+    ) -> Result<Self, MailerError> {
+        Ok(Self {
+            from: from.parse().map_err(MailerError::Sender)?,
+            public_url: public_url.clone(),
+            unsubscribe,
+        })
+    }
+
+    /// The sender's address.
+    pub fn address(&self) -> &Address {
+        &self.from.email
+    }
+
+    /// Writes the mail. Whatever must be stored for its links is stored by `conn`: the transaction that commits it also
+    /// commits that the mail is being sent, so a link that nobody got is none.
+    ///
+    /// # Errors
+    /// [`ComposeError`]
+    pub async fn compose(
+        &self,
+        conn: &mut PgConnection,
+        email: &Email,
+        message: &Message,
+    ) -> Result<Composed, ComposeError> {
+        let mut end = None;
+        if let (Some(kind), Some(user)) = (message.news(), email.to.user) {
+            if !notifications::wants(&mut *conn, user, kind).await?.email {
+                return Ok(Composed::Moot("the person does not want mail of this kind"));
+            }
+            end = Some(Unsubscribe { user, kind });
+        }
+        let Some(mut letter) = self.letter(conn, email, message).await? else {
+            return Ok(Composed::Moot("what it tells of is gone"));
+        };
+        let token = end.map(|end| self.unsubscribe.token(end));
+        letter.unsubscribe = token
+            .as_deref()
+            .map(|token| self.page("unsubscribe", token));
+        Ok(Composed::Mail(self.mime(
+            email,
+            &letter,
+            token.as_deref(),
+        )?))
+    }
+
+    /// The letter, while what it tells of is so.
+    async fn letter(
+        &self,
+        conn: &mut PgConnection,
+        email: &Email,
+        message: &Message,
+    ) -> Result<Option<Letter>, sqlx::Error> {
+        let reader = Reader {
+            name: &email.to.name,
+            language: email.to.language,
+        };
+        Ok(match message {
+            Message::VideoReady { video } => Video::find(conn, *video)
+                .await?
+                .filter(|video| video.status == Status::Ready)
+                .map(|video| {
+                    letters::video_ready(
+                        &reader,
+                        &video.title,
+                        &self.at(&format!("videos/{}", video.id)),
+                    )
+                }),
+            Message::VideoFailed { video } => Video::find(conn, *video)
+                .await?
+                .filter(|video| video.status == Status::Failed)
+                .map(|video| {
+                    let url = self.at(&format!("videos/{}", video.id));
+                    letters::video_failed(&reader, &video.title, video.error_code.as_deref(), &url)
+                }),
+            Message::AccountDeleted => Some(letters::account_deleted(&reader)),
+        })
+    }
+
+    /// The address of a page.
+    fn at(&self, path: &str) -> String {
+        let base = self.public_url.as_str().trim_end_matches('/');
+        format!("{base}/{path}")
+    }
+
+    /// The same with a token in its query.
+    fn page(&self, path: &str, token: &str) -> String {
+        // Tokens are made of letters that need no escape.
+        format!("{}?token={token}", self.at(path))
+    }
+
+    fn mime(
+        &self,
+        email: &Email,
+        letter: &Letter,
+        unsubscribe: Option<&str>,
+    ) -> Result<Vec<u8>, ComposeError> {
+        let address = email.to.address.parse::<Address>();
+        let address = address.map_err(|_| lettre::error::Error::MissingTo)?;
+        let host = self.public_url.host_str().unwrap_or("localhost");
+        let to = Mailbox::new(Some(email.to.name.clone()), address);
+        let mut mail = Mime::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(letter.subject.clone())
+            // The same at every try, so that a reader who gets two sees one.
+            .message_id(Some(format!("<{}@{host}>", email.id)))
+            // Nobody's holiday notice answers it.
+            .raw_header(raw("Auto-Submitted", "auto-generated"));
+        if let Some(token) = unsubscribe {
+            // RFC 8058: mail programs show a button, and post to the address without opening a page.
+            let url = self.page("api/email/unsubscribe", token);
+            mail = mail
+                .raw_header(raw("List-Unsubscribe", &format!("<{url}>")))
+                .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        let mail = mail.multipart(MultiPart::alternative_plain_html(
+            letter.text()?,
+            letter.html()?,
+        ))?;
+        Ok(mail.formatted())
+    }
+}
+
+fn raw(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::dangerous_new_pre_encoded(
+        HeaderName::new_from_ascii_str(name),
+        value.to_owned(),
+        value.to_owned(),
+    )
+}

@@ -1,0 +1,60 @@
+//! Letters about an account. They are part of what the person asked for, so they name no way to end them.
+
+use super::{Language, Letter, Reader};
+
+/// Asks whether an address is the person's own; the link is good for `hours`.
+pub fn verify_address(reader: &Reader<'_>, url: &str, hours: u32) -> Letter {
+    match reader.language {
+        Language::ZhTw => reader
+            .letter("請確認您的電子郵件地址")
+            .paragraph("請按下方按鈕，確認這是您的電子郵件地址。")
+            .action("確認地址", url)
+            .note(format!("這個連結在 {hours} 小時內有效，且只能使用一次。"))
+            .note("如果您沒有註冊 Millrace，請忽略這封郵件。"),
+        Language::En => reader
+            .letter("Confirm your email address")
+            .paragraph("Press the button to confirm that this address is yours.")
+            .action("Confirm address", url)
+            .note(format!("The link is good for {}, once.", span(hours)))
+            .note("If you did not register with Millrace, ignore this mail."),
+    }
+}
+
+/// Lets a person choose another password; the link is good for `hours`.
+pub fn reset_password(reader: &Reader<'_>, url: &str, hours: u32) -> Letter {
+    match reader.language {
+        Language::ZhTw => reader
+            .letter("重設您的密碼")
+            .paragraph("有人要求重設您 Millrace 帳號的密碼。若是您本人，請按下方按鈕設定新密碼。")
+            .action("設定新密碼", url)
+            .note(format!("這個連結在 {hours} 小時內有效，且只能使用一次。"))
+            .note("如果不是您本人，請忽略這封郵件：您的密碼不會改變。"),
+        Language::En => reader
+            .letter("Reset your password")
+            .paragraph("Somebody asked for a new password for your Millrace account. If it was you, choose one:")
+            .action("Choose a new password", url)
+            .note(format!("The link is good for {}, once.", span(hours)))
+            .note("If it was not you, ignore this mail: your password stays as it is."),
+    }
+}
+
+/// Says farewell after an account and everything in it was deleted.
+pub fn account_deleted(reader: &Reader<'_>) -> Letter {
+    match reader.language {
+        Language::ZhTw => reader
+            .letter("您的帳號已刪除")
+            .paragraph("您的 Millrace 帳號以及其中的影片和資料都已刪除。")
+            .paragraph("感謝您曾經使用 Millrace。"),
+        Language::En => reader
+            .letter("Your account was deleted")
+            .paragraph("Your Millrace account is gone, and with it your videos and data.")
+            .paragraph("Thank you for having been here."),
+    }
+}
+
+fn span(hours: u32) -> String {
+    match hours {
+        1 => "an hour".to_owned(),
+        _ => format!("{hours} hours"),
+    }
+}

@@ -1,0 +1,40 @@
+//! What a mail is about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::VideoId, notifications::Kind};
+
+/// What a mail is about: ids only. A job's arguments can be read by people who look at jobs, so texts are made, and
+/// single-use links minted, when the mail is sent ([`Sender::compose`](super::Sender::compose)).
+///
+/// To add one: a variant here, a letter in `letters`, and its arm in `compose.rs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Message {
+    /// One's video can be watched in full.
+    VideoReady { video: VideoId },
+    /// One's video could not be made.
+    VideoFailed { video: VideoId },
+    /// One's account is gone. The mail's row knows the name and the address.
+    AccountDeleted,
+}
+
+impl Message {
+    /// The word by which people who look at mails know it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::VideoReady { .. } => "video_ready",
+            Self::VideoFailed { .. } => "video_failed",
+            Self::AccountDeleted => "account_deleted",
+        }
+    }
+
+    /// The kind of news that it is, which the reader may have ended; none for what is part of what they asked for.
+    pub const fn news(&self) -> Option<Kind> {
+        match self {
+            Self::VideoReady { .. } => Some(Kind::VideoReady),
+            Self::VideoFailed { .. } => Some(Kind::VideoFailed),
+            Self::AccountDeleted => None,
+        }
+    }
+}
