@@ -14,6 +14,7 @@ pub struct Expired {
     pub cached: u64,
     pub sweeps: u64,
     pub progress: u64,
+    pub emails: u64,
 }
 
 /// Runs a statement, whose `$1` is its limit, until it finds less than that.
@@ -31,8 +32,8 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps of last quarter, and
-/// the progress of videos that are not being made.
+/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps and mails of last
+/// quarter (a key that is older than that may be used again), and the progress of videos that are not being made.
 ///
 /// # Errors
 /// Those of the statements; what was deleted by then stays deleted.
@@ -70,6 +71,11 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
                 select p.ctid from video_progress p
                  where not exists (select from videos v where v.id = p.video_id and v.generation = p.generation
                                       and v.status = 'processing') limit $1))"
+        ),
+        emails: delete_all!(
+            db,
+            "delete from emails where id = any(array(
+                select id from emails where created_at < now() - interval '90 days' limit $1))"
         ),
     })
 }
