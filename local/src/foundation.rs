@@ -1,4 +1,5 @@
-//! What `millrace up` stands on: the private PostgreSQL and the storage server, and the settings that lead to them.
+//! What `millrace up` stands on: the private PostgreSQL, the storage server and the SMTP sink, and the settings that lead
+//! to them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use toml::{Table, Value};
 
 use crate::account::Account;
+use crate::mail::{MailSink, MailSinkError, MailSinkOptions};
 use crate::place::{place, private_folder};
 use crate::ports::{PortError, Ports, local};
 use crate::postgres::{Postgres, PostgresError, PostgresOptions};
@@ -26,6 +28,9 @@ const DATABASE: &str = "millrace";
 const SETTINGS: &str = "settings.toml";
 /// Objects of the storage server.
 const STORAGE: &str = "storage";
+
+/// Mail that the sink took.
+const MAIL: &str = "mail";
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -51,6 +56,8 @@ pub enum FoundationError {
     Database(#[source] sqlx::Error),
     #[error(transparent)]
     Storage(#[from] S3ServerError),
+    #[error(transparent)]
+    Mail(#[from] MailSinkError),
     #[error("the configuration was refused: {0}")]
     Config(ConfigError),
 }
@@ -61,15 +68,20 @@ pub struct Foundation {
     pub config: Config,
     pub secrets: Secrets,
     pub storage: SocketAddr,
+    /// The page of the mail that the sink took.
+    pub mailbox: SocketAddr,
+    /// Where the sink takes mail.
+    smtp_url: String,
     data_dir: PathBuf,
-    stop_storage: CancellationToken,
-    serving: JoinHandle<()>,
+    stop_servers: CancellationToken,
+    storing: JoinHandle<()>,
+    posting: JoinHandle<()>,
     /// Its lock ends with the process, however it ends.
     _lock: File,
 }
 
 impl Foundation {
-    /// Starts PostgreSQL and the storage server and reads the configuration that leads to them.
+    /// Starts PostgreSQL, the storage server and the SMTP sink, and reads the configuration that leads to them.
     ///
     /// # Errors
     /// One line; nothing is left running.
@@ -109,26 +121,36 @@ impl Foundation {
                 .map_err(unusable)?;
             let server =
                 S3Server::bind(storage_options(&data_dir, &secrets, ports, &config)).await?;
-            Ok((config, server))
+            let sink = MailSink::bind(MailSinkOptions {
+                data_dir: data_dir.join(MAIL),
+                smtp: local(ports.smtp),
+                page: local(ports.mailbox),
+            })
+            .await?;
+            Ok((config, server, sink))
         };
-        let (config, server) = match laid.await {
+        let (config, server, sink) = match laid.await {
             Ok(laid) => laid,
             Err(error) => {
                 postgres.stop().await;
                 return Err(error);
             }
         };
-        let stop_storage = CancellationToken::new();
-        let storage = server.addr;
-        let serving = tokio::spawn(server.run(stop_storage.clone()));
+        let stop_servers = CancellationToken::new();
+        let (storage, mailbox) = (server.addr, sink.page);
+        let storing = tokio::spawn(server.run(stop_servers.clone()));
+        let posting = tokio::spawn(sink.run(stop_servers.clone()));
         Ok(Self {
             postgres,
             config,
             secrets,
             storage,
+            mailbox,
+            smtp_url: smtp_url(ports),
             data_dir,
-            stop_storage,
-            serving,
+            stop_servers,
+            storing,
+            posting,
             _lock: lock,
         })
     }
@@ -138,13 +160,20 @@ impl Foundation {
         &self.data_dir
     }
 
-    /// Stops the storage server, then PostgreSQL.
+    /// Whether mail goes to the sink. The environment may lead elsewhere.
+    pub fn mail_stays_here(&self) -> bool {
+        self.config.email.smtp_url.expose() == self.smtp_url
+    }
+
+    /// Stops the storage server and the sink, then PostgreSQL.
     pub async fn stop(self) {
         // Other commands would only fail to connect to what is about to end.
         let _absent_is_fine = fs::remove_file(self.data_dir.join(SETTINGS));
-        self.stop_storage.cancel();
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the storage server ended badly");
+        self.stop_servers.cancel();
+        for server in [self.storing, self.posting] {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "a server of the stack ended badly");
+            }
         }
         self.postgres.stop().await;
     }
@@ -214,6 +243,10 @@ fn storage_options(data_dir: &Path, secrets: &Secrets, ports: Ports, config: &Co
     }
 }
 
+fn smtp_url(ports: Ports) -> String {
+    format!("smtp://{}?tls=none", local(ports.smtp))
+}
+
 fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Path) -> Table {
     let endpoint = format!("http://{}", local(ports.storage));
     let sections = [
@@ -254,6 +287,14 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
         (
             "playback",
             vec![("signing_key", secrets.playback_signing_key.clone())],
+        ),
+        (
+            "email",
+            vec![
+                ("smtp_url", smtp_url(ports)),
+                ("from", "Millrace <millrace@millrace.localhost>".to_owned()),
+                ("signing_key", secrets.email_signing_key.clone()),
+            ],
         ),
         (
             "media",

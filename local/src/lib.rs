@@ -4,6 +4,8 @@
 pub mod account;
 /// PostgreSQL and the storage server together, and the settings that lead to them.
 pub mod foundation;
+/// The SMTP sink and its mailbox.
+pub mod mail;
 /// Where state is kept.
 pub mod place;
 /// The ports, which follow from one.

@@ -14,33 +14,39 @@ pub struct Ports {
     pub api_metrics: u16,
     /// Health and metrics of the worker.
     pub worker: u16,
+    /// The SMTP sink.
+    pub smtp: u16,
+    /// The page of what it took.
+    pub mailbox: u16,
 }
 
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     #[error(
-        "port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the three after it)"
+        "port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the five after it)"
     )]
     Taken { port: u16 },
     #[error("port {port} cannot be used")]
     Unusable { port: u16, source: std::io::Error },
-    #[error("MILLRACE_PORT {0} leaves no room for the three ports after it: use at most 65532")]
+    #[error("MILLRACE_PORT {0} leaves no room for the five ports after it: use at most 65530")]
     NoRoom(u16),
 }
 
 impl Ports {
-    /// Four ports in a row.
+    /// Six ports in a row.
     ///
     /// # Errors
-    /// There are no three ports after it.
+    /// There are no five ports after it.
     pub fn from_first(web: u16) -> Result<Self, PortError> {
-        match web.checked_add(3) {
-            Some(worker) if web > 0 => Ok(Self {
+        match web.checked_add(5) {
+            Some(mailbox) if web > 0 => Ok(Self {
                 web,
                 storage: web + 1,
                 api_metrics: web + 2,
-                worker,
+                worker: web + 3,
+                smtp: web + 4,
+                mailbox,
             }),
             _ => Err(PortError::NoRoom(web)),
         }
@@ -51,7 +57,14 @@ impl Ports {
     /// # Errors
     /// The first that is taken.
     pub fn check(&self) -> Result<(), PortError> {
-        for port in [self.web, self.storage, self.api_metrics, self.worker] {
+        for port in [
+            self.web,
+            self.storage,
+            self.api_metrics,
+            self.worker,
+            self.smtp,
+            self.mailbox,
+        ] {
             TcpListener::bind(local(port)).map_err(|source| match source.kind() {
                 ErrorKind::AddrInUse => PortError::Taken { port },
                 _ => PortError::Unusable { port, source },
@@ -79,6 +92,8 @@ mod tests {
             storage: port,
             api_metrics: port,
             worker: port,
+            smtp: port,
+            mailbox: port,
         };
         assert!(
             ports
@@ -96,7 +111,8 @@ mod tests {
             (ports.storage, ports.api_metrics, ports.worker),
             (8081, 8082, 8083)
         );
-        Ports::from_first(65_533).unwrap_err();
+        assert_eq!((ports.smtp, ports.mailbox), (8084, 8085));
+        Ports::from_first(65_531).unwrap_err();
         Ports::from_first(0).unwrap_err();
     }
 }

@@ -20,6 +20,9 @@ pub struct Secrets {
     #[serde(default)]
     pub auth_sealing_key: String,
     pub playback_signing_key: String,
+    /// Empty in files of before mail was sent.
+    #[serde(default)]
+    pub email_signing_key: String,
     /// Of the account `demo`.
     pub demo_password: String,
     /// Of the account `admin`.
@@ -36,8 +39,18 @@ impl Secrets {
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let mut secrets: Self = toml::from_str(&text).map_err(io::Error::other)?;
-                if secrets.auth_sealing_key.is_empty() {
-                    secrets.auth_sealing_key = Self::new().auth_sealing_key;
+                let fresh = Self::new();
+                let mut older = false;
+                for (there, new) in [
+                    (&mut secrets.auth_sealing_key, fresh.auth_sealing_key),
+                    (&mut secrets.email_signing_key, fresh.email_signing_key),
+                ] {
+                    if there.is_empty() {
+                        *there = new;
+                        older = true;
+                    }
+                }
+                if older {
                     write_private(&path, &toml::to_string(&secrets).map_err(io::Error::other)?)?;
                 }
                 Ok(secrets)
@@ -60,6 +73,7 @@ impl Secrets {
             auth_signing_key: key(48),
             auth_sealing_key: key(48),
             playback_signing_key: key(48),
+            email_signing_key: key(48),
             demo_password: password(),
             admin_password: password(),
         }
@@ -95,6 +109,24 @@ fn password() -> String {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_that_an_older_version_did_not_know_is_added_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Secrets::load_or_create(folder.path()).unwrap();
+        let path = folder.path().join("secrets.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let old: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with("email_signing_key"))
+            .collect();
+        write_private(&path, &old.join("\n")).unwrap();
+        let first = Secrets::load_or_create(folder.path()).unwrap();
+        let second = Secrets::load_or_create(folder.path()).unwrap();
+        assert_eq!(first.auth_signing_key, made.auth_signing_key);
+        assert!(first.email_signing_key.len() >= 32);
+        assert_eq!(first.email_signing_key, second.email_signing_key);
+    }
 
     #[test]
     fn secrets_are_made_once_and_closed_to_others() {

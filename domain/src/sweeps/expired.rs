@@ -16,6 +16,7 @@ pub struct Expired {
     pub cached: u64,
     pub sweeps: u64,
     pub progress: u64,
+    pub emails: u64,
 }
 
 /// Runs a statement, whose `$1` is its limit, until it finds less than that.
@@ -33,7 +34,8 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, pictures that were never sent, cached values, sweeps of last quarter, and
+/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, pictures that
+/// were never sent, cached values, sweeps and mails of last quarter (a key that is older than that may be used again), and
 /// the progress of videos that are not being made.
 ///
 /// # Errors
@@ -82,6 +84,11 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
                 select p.ctid from video_progress p
                  where not exists (select from videos v where v.id = p.video_id and v.generation = p.generation
                                       and v.status = 'processing') limit $1))"
+        ),
+        emails: delete_all!(
+            db,
+            "delete from emails where id = any(array(
+                select id from emails where created_at < now() - interval '90 days' limit $1))"
         ),
     })
 }

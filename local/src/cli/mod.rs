@@ -47,7 +47,7 @@ struct Arguments {
 enum Command {
     /// Start everything on this machine: database, storage, API, worker, web application.
     Up {
-        /// The first of four ports.
+        /// The first of six ports.
         #[arg(long, env = "MILLRACE_PORT", default_value_t = 8080)]
         port: u16,
         /// The bin directory of PostgreSQL, when it is not in a usual place.

@@ -183,7 +183,11 @@ fn summary(foundation: &Foundation) -> String {
             "  Database          psql '{}'",
             config.database.url.expose()
         ),
-        "  Mail              this version sends none".to_owned(),
+        if foundation.mail_stays_here() {
+            format!("  Mail              http://{}/mailbox", foundation.mailbox)
+        } else {
+            "  Mail              leaves for the server of email.smtp_url".to_owned()
+        },
     ];
     if postgres.moved() {
         let user = "the user that PostgreSQL runs as cannot reach the data directory, so the database is in";

@@ -13,14 +13,16 @@ use sqlx::{Connection, PgConnection};
 
 /// Ports that were free a moment ago.
 fn free_ports() -> Ports {
-    let sockets = [(); 4].map(|()| TcpListener::bind(local(0)).unwrap());
-    let [web, storage, api_metrics, worker] =
+    let sockets = [(); 6].map(|()| TcpListener::bind(local(0)).unwrap());
+    let [web, storage, api_metrics, worker, smtp, mailbox] =
         sockets.map(|socket| socket.local_addr().unwrap().port());
     Ports {
         web,
         storage,
         api_metrics,
         worker,
+        smtp,
+        mailbox,
     }
 }
 

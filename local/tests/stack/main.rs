@@ -4,6 +4,8 @@
 
 /// PostgreSQL and the storage server together.
 mod foundation;
+/// The SMTP sink and its mailbox.
+mod mail;
 /// The private PostgreSQL cluster.
 mod postgres;
 /// The S3-protocol server through the AWS SDK and plain HTTP.
