@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     admin, app::App, auth, health, metrics, openapi, playback, problem::Problem, relay, security,
-    trace, unread, uploads, videos, web,
+    social, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,6 +37,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())
+        .merge(social::router())
         .merge(relay::routes::router())
         .merge(admin::router())
         .merge(health::router())

@@ -27,6 +27,7 @@ use crate::{
     playback::{CookieOptions, Delivery, Playback, PlaybackKey},
     relay::{Relay, RelayOptions},
     router,
+    social::TicketKey,
 };
 
 /// How long a connection may take to send its headers.
@@ -151,6 +152,7 @@ pub(crate) fn build(
         tokens,
         passwords: Passwords::new()?,
         playback,
+        watch_key: TicketKey::new(config.playback.signing_key.expose()),
         settings: Settings::new(config),
     }))
 }

@@ -2,8 +2,16 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Creators as others see them.
+pub mod channels;
+/// Who follows whom.
+pub mod follows;
 /// Typed ids of everything.
 pub mod ids;
+/// Pages by keyset.
+pub mod keyset;
+/// Likes of videos.
+pub mod likes;
 /// Probe, plan, encode and playlists.
 pub mod media;
 /// The schema, brought up to date under a lock.
@@ -16,5 +24,9 @@ pub mod sweeps;
 pub mod uploads;
 /// Videos, their renditions, chunks, segments and live view.
 pub mod videos;
+/// What a person is to a video.
+pub mod viewers;
+/// Who watched what, counted once.
+pub mod views;
 
 pub use migrate::migrate;

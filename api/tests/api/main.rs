@@ -12,8 +12,12 @@ mod admin;
 mod copies;
 /// The store, a CDN, CloudFront.
 mod delivery;
+/// Channels, following, the feed.
+mod follows;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Likes and their count.
+mod likes;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.
@@ -30,5 +34,7 @@ mod sockets;
 mod stack;
 /// Uploads as far as they go without a store.
 mod uploads;
+/// What counts as a view.
+mod views;
 /// The built web application.
 mod web;
