@@ -18,6 +18,7 @@ export default {
     home: 'Home',
     dashboard: 'Dashboard',
     videos: 'My videos',
+    feed: 'Following',
     jobs: 'Jobs',
     upload: 'Upload',
     logIn: 'Log in',
@@ -317,6 +318,8 @@ export default {
     payload_too_large: 'This is too large.',
     unsupported_media_type: 'This format is not supported.',
     wrong_state: 'Its state does not allow this (any more). Please look again.',
+    own_channel: 'You cannot follow yourself.',
+    ticket_invalid: 'This visit is too old to be counted. Please reload the page.',
     search_too_broad: 'Too many jobs would have to be looked over. Add a state, or a narrower filter.',
   },
   videoErrors: {

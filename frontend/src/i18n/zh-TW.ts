@@ -20,6 +20,7 @@ const messages: typeof en = {
     home: '首頁',
     dashboard: '總覽',
     videos: '我的影片',
+    feed: '追蹤中',
     jobs: '工作',
     upload: '上傳',
     logIn: '登入',
@@ -319,6 +320,8 @@ const messages: typeof en = {
     payload_too_large: '內容太大。',
     unsupported_media_type: '不支援這種格式。',
     wrong_state: '目前的狀態不允許（或已不允許）這麼做，請重新查看。',
+    own_channel: '無法追蹤自己。',
+    ticket_invalid: '這次瀏覽已過期，請重新載入頁面。',
     search_too_broad: '要查看的工作太多，請加上狀態或更精確的條件。',
   },
   videoErrors: {

@@ -5,6 +5,7 @@ import { atLeast, type Role } from '@/features/auth/roles'
 import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
+import { channelRoutes } from '@/features/channels/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
@@ -29,6 +30,7 @@ const routes: RouteRecordRaw[] = [
   ...dashboardRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
+  ...channelRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',
