@@ -54,3 +54,7 @@ id! {
     /// A video.
     VideoId
 }
+id! {
+    /// A comment.
+    CommentId
+}

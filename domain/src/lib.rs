@@ -4,6 +4,8 @@
 pub mod accounts;
 /// Creators as others see them.
 pub mod channels;
+/// What people write below videos.
+pub mod comments;
 /// Who follows whom.
 pub mod follows;
 /// Typed ids of everything.
@@ -16,6 +18,8 @@ pub mod likes;
 pub mod media;
 /// The schema, brought up to date under a lock.
 mod migrate;
+/// Reports of what breaks rules.
+pub mod reports;
 /// Objects in S3.
 pub mod storage;
 /// What nothing needs any more.

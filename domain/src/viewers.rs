@@ -9,6 +9,8 @@ use crate::ids::{UserId, VideoId};
 pub struct ViewerState {
     pub likes: i64,
     pub liked: bool,
+    /// Replies included.
+    pub comments: i64,
     /// Of its creator.
     pub followers: i64,
     pub following: bool,
@@ -30,6 +32,7 @@ impl ViewerState {
             Self,
             r#"select v.likes, u.avatar as creator_avatar,
                       exists (select from video_likes l where l.video_id = v.id and l.user_id = $2) as "liked!",
+                      (select count(*) from comments c where c.video_id = v.id) as "comments!",
                       (select count(*) from follows f where f.creator_id = v.user_id) as "followers!",
                       exists (select from follows f where f.creator_id = v.user_id and f.follower_id = $2) as "following!"
                  from videos v join users u on u.id = v.user_id

@@ -2,12 +2,16 @@
 
 /// Creators as others see them.
 mod channels;
+/// What people write below videos.
+mod comments;
 /// Following.
 mod follows;
 /// Likes.
 mod likes;
 /// Pages of lists.
 mod pages;
+/// Reports of what breaks rules.
+mod reports;
 /// Tickets that prove that somebody watched.
 mod ticket;
 /// What a person is to a video.
@@ -25,8 +29,10 @@ use crate::app::App;
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(channels::router())
+        .merge(comments::router())
         .merge(follows::router())
         .merge(likes::router())
+        .merge(reports::router())
         .merge(viewer::router())
         .merge(watch::router())
 }

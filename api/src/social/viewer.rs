@@ -25,6 +25,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct ViewerStateView {
     likes: i64,
     liked: bool,
+    /// Replies included.
+    comments: i64,
     /// Of the video's creator.
     followers: i64,
     /// Whether the caller follows the creator.
@@ -56,6 +58,7 @@ async fn get_viewer_state(
     Ok(Json(ViewerStateView {
         likes: state.likes,
         liked: state.liked,
+        comments: state.comments,
         followers: state.followers,
         following: state.following,
         creator_avatar_url: avatar_url(state.creator_avatar.as_deref()),

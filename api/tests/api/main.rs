@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Comments and reports.
+mod comments;
 /// Copies that are watched while the ladder is made.
 mod copies;
 /// The store, a CDN, CloudFront.
