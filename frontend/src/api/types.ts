@@ -25,6 +25,14 @@ export type ViewerState = Schemas['ViewerState']
 export type WatchTicket = Schemas['WatchTicket']
 export type WatchReport = Schemas['WatchReport']
 
+export type Comment = Schemas['Comment']
+export type CommentPage = Schemas['CommentPage']
+export type CommentSort = 'top' | 'new'
+export type CommentLikeState = Schemas['CommentLikeState']
+export type ReportRequest = Schemas['CreateReportRequest']
+export type ReportReason = Schemas['Reason']
+export type ReportTarget = Schemas['Target']
+
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
 /** Addresses of parts, or of the whole where there are none. */

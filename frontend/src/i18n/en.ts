@@ -320,6 +320,10 @@ export default {
     wrong_state: 'Its state does not allow this (any more). Please look again.',
     own_channel: 'You cannot follow yourself.',
     ticket_invalid: 'This visit is too old to be counted. Please reload the page.',
+    comment_gone: 'What you answer was deleted meanwhile.',
+    pin_reply: 'Only a comment that is not a reply can be pinned.',
+    already_reported: 'You have reported this already. Our staff will look at it.',
+    own_content: 'This is your own.',
     search_too_broad: 'Too many jobs would have to be looked over. Add a state, or a narrower filter.',
   },
   videoErrors: {

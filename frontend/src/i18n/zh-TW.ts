@@ -322,6 +322,10 @@ const messages: typeof en = {
     wrong_state: '目前的狀態不允許（或已不允許）這麼做，請重新查看。',
     own_channel: '無法追蹤自己。',
     ticket_invalid: '這次瀏覽已過期，請重新載入頁面。',
+    comment_gone: '您回覆的留言已被刪除。',
+    pin_reply: '只有非回覆的留言可以置頂。',
+    already_reported: '您已檢舉過，我們的人員會查看。',
+    own_content: '這是您自己的內容。',
     search_too_broad: '要查看的工作太多，請加上狀態或更精確的條件。',
   },
   videoErrors: {
