@@ -15,6 +15,7 @@ use crate::{
     auth::{AccessTokens, Origins, Passwords},
     playback::Playback,
     relay::Relay,
+    social::TicketKey,
 };
 
 /// The services of the process and the settings that handlers need; clones are cheap.
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub relay: Relay,
     /// Reads the links that end mail; none where no mail is sent.
     pub unsubscribe: Option<UnsubscribeKey>,
+    /// Signs what players count views with.
+    pub watch_key: TicketKey,
     pub settings: Settings,
 }
 
@@ -75,6 +78,14 @@ pub(crate) struct Settings {
     pub avatar_bucket: Bucket,
     /// Uploads that one person begins.
     pub upload_bucket: Bucket,
+    /// Anonymous views of one video from one address.
+    pub view_bucket: Bucket,
+    /// Likes, follows and changes of playlists of one person.
+    pub gesture_bucket: Bucket,
+    /// Comments of one person.
+    pub comment_bucket: Bucket,
+    /// Reports of one person.
+    pub report_bucket: Bucket,
     /// Bytes.
     pub max_upload_size: u64,
     /// Bytes.
@@ -104,6 +115,10 @@ impl Settings {
             ticket_bucket: Bucket::new(60, Duration::from_secs(1)),
             avatar_bucket: Bucket::new(10, Duration::from_secs(30)),
             upload_bucket: Bucket::new(200, Duration::from_secs(2)),
+            view_bucket: Bucket::new(30, Duration::from_secs(600)),
+            gesture_bucket: Bucket::new(120, Duration::from_secs(1)),
+            comment_bucket: Bucket::new(15, Duration::from_secs(12)),
+            report_bucket: Bucket::new(10, Duration::from_secs(300)),
             max_upload_size: config.uploads.max_size,
             single_put_limit: config.uploads.single_put_limit,
             upload_url_ttl: config.uploads.url_ttl,

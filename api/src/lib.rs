@@ -33,6 +33,8 @@ mod router;
 mod security;
 /// The process.
 mod server;
+/// What viewers do: follow, like, watch, comment, keep.
+mod social;
 /// The span of a request.
 mod trace;
 /// Bodies that nobody read.

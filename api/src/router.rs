@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     account, admin, app::App, auth, email, health, metrics, openapi, playback, problem::Problem,
-    relay, security, trace, unread, uploads, videos, web,
+    relay, security, social, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +39,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())
+        .merge(social::router())
         .merge(relay::routes::router())
         .merge(email::router())
         .merge(admin::router())

@@ -31,6 +31,7 @@ use crate::{
     playback::{CookieOptions, Delivery, Playback, PlaybackKey},
     relay::{Relay, RelayOptions},
     router,
+    social::TicketKey,
 };
 
 /// How long a connection may take to send its headers.
@@ -162,6 +163,7 @@ pub(crate) fn build(
         playback,
         unsubscribe: (!config.email.signing_key.is_empty())
             .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
+        watch_key: TicketKey::new(config.playback.signing_key.expose()),
         settings: Settings::new(config),
     }))
 }

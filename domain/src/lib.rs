@@ -2,16 +2,28 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Creators as others see them.
+pub mod channels;
+/// What people write below videos.
+pub mod comments;
 /// Mail: what is said, in which words, and the gateway to an SMTP server.
 pub mod email;
+/// Who follows whom.
+pub mod follows;
 /// Typed ids of everything.
 pub mod ids;
+/// Pages by keyset.
+pub mod keyset;
+/// Likes of videos.
+pub mod likes;
 /// Probe, plan, encode and playlists.
 pub mod media;
 /// The schema, brought up to date under a lock.
 mod migrate;
 /// What people are told of.
 pub mod notifications;
+/// Reports of what breaks rules.
+pub mod reports;
 /// Objects in S3.
 pub mod storage;
 /// What nothing needs any more.
@@ -20,5 +32,9 @@ pub mod sweeps;
 pub mod uploads;
 /// Videos, their renditions, chunks, segments and live view.
 pub mod videos;
+/// What a person is to a video.
+pub mod viewers;
+/// Who watched what, counted once.
+pub mod views;
 
 pub use migrate::migrate;

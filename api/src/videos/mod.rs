@@ -5,4 +5,5 @@ pub(crate) mod routes;
 /// How a video looks from outside.
 mod view;
 
+pub(crate) use routes::VideoPage;
 pub(crate) use view::{LiveVideo, VideoView, may_watch};

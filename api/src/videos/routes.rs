@@ -60,11 +60,11 @@ enum OwnerFilter {
 
 /// A page of videos.
 #[derive(Debug, Serialize, ToSchema)]
-struct VideoPage {
-    items: Vec<VideoView>,
+pub(crate) struct VideoPage {
+    pub(crate) items: Vec<VideoView>,
     /// For the next page; none on the last.
     #[schema(required)]
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// What its owner changes; what is left out stays.

@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Comments and reports.
+mod comments;
 /// Copies that are watched while the ladder is made.
 mod copies;
 /// The store, a CDN, CloudFront.
@@ -16,8 +18,12 @@ mod delivery;
 mod devices;
 /// The links that end mail of a kind.
 mod email;
+/// Channels, following, the feed.
+mod follows;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Likes and their count.
+mod likes;
 /// What is logged of a request, and what is not.
 mod logs;
 /// The committed OpenAPI document.
@@ -40,5 +46,7 @@ mod sockets;
 mod stack;
 /// Uploads as far as they go without a store.
 mod uploads;
+/// What counts as a view.
+mod views;
 /// The built web application.
 mod web;

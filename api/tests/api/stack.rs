@@ -164,6 +164,85 @@ impl Stack {
         }
     }
 
+    /// A public video that everybody finds, as a pipeline would leave it, of `seconds`.
+    pub(crate) async fn listed(&self, owner: &Person, seconds: f64) -> VideoId {
+        let id = self.video(owner, Visibility::Public).await;
+        sqlx::query(
+            "update videos set status = 'ready', playable_at = now(), duration = $2 where id = $1",
+        )
+        .bind(id.0)
+        .bind(seconds)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    pub(crate) async fn put_as(
+        &self,
+        person: &Person,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        answer(
+            self.request(Method::PUT, path)
+                .bearer_auth(&person.token)
+                .json(&body),
+        )
+        .await
+    }
+
+    pub(crate) async fn patch_as(
+        &self,
+        person: &Person,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        answer(
+            self.request(Method::PATCH, path)
+                .bearer_auth(&person.token)
+                .json(&body),
+        )
+        .await
+    }
+
+    pub(crate) async fn delete_as(&self, person: &Person, path: &str) -> (StatusCode, Value) {
+        answer(
+            self.request(Method::DELETE, path)
+                .bearer_auth(&person.token),
+        )
+        .await
+    }
+
+    /// The ids of all items of a list, page by page of two.
+    pub(crate) async fn ids_of(&self, person: Option<&Person>, path: &str) -> Vec<String> {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        let mark = if path.contains('?') { '&' } else { '?' };
+        for _ in 0..100 {
+            let mut request =
+                self.request(Method::GET, &format!("{path}{mark}limit=2&cursor={cursor}"));
+            if let Some(person) = person {
+                request = request.bearer_auth(&person.token);
+            }
+            let (status, page) = answer(request).await;
+            assert_eq!(status, 200, "{path}: {page}");
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 2);
+            ids.extend(items.iter().map(|item| {
+                let whole = item
+                    .get("video")
+                    .filter(|video| video.is_object())
+                    .unwrap_or(item);
+                whole["id"].as_str().unwrap().to_owned()
+            }));
+            match page["next_cursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => return ids,
+            }
+        }
+        panic!("{path} has no last page");
+    }
+
     /// A video row as an upload would make it, without a pipeline.
     pub(crate) async fn video(&self, owner: &Person, visibility: Visibility) -> VideoId {
         let upload = UploadId::new();

@@ -51,3 +51,10 @@ async function attempt<T>(config: AxiosRequestConfig, token: string | null): Pro
   const answer = await http.request<T>({ ...config, headers })
   return answer.data
 }
+
+/** Posts `data` and does not wait for an answer; it goes out even while the page is being left. */
+export function sendOff(url: string, data: unknown): void {
+  const token = source?.token() ?? null
+  const headers = { 'Content-Type': 'application/json', ...(token === null ? {} : { Authorization: `Bearer ${token}` }) }
+  void fetch(`/api${url}`, { method: 'POST', keepalive: true, headers, body: JSON.stringify(data) }).catch(() => undefined)
+}

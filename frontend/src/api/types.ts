@@ -25,6 +25,23 @@ export type Visibility = Schemas['Visibility']
 export type Stage = Schemas['Stage']
 export type Quality = Schemas['Quality']
 
+export type Channel = Schemas['Channel']
+export type ChannelSort = 'new' | 'popular' | 'old'
+export type FollowState = Schemas['FollowState']
+export type FollowedPage = Schemas['FollowedPage']
+export type LikeState = Schemas['LikeState']
+export type ViewerState = Schemas['ViewerState']
+export type WatchTicket = Schemas['WatchTicket']
+export type WatchReport = Schemas['WatchReport']
+
+export type Comment = Schemas['Comment']
+export type CommentPage = Schemas['CommentPage']
+export type CommentSort = 'top' | 'new'
+export type CommentLikeState = Schemas['CommentLikeState']
+export type ReportRequest = Schemas['CreateReportRequest']
+export type ReportReason = Schemas['Reason']
+export type ReportTarget = Schemas['Target']
+
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
 /** Addresses of parts, or of the whole where there are none. */

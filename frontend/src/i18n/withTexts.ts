@@ -1,6 +1,11 @@
-// A page together with the texts that only it and its neighbours show.
-import { addTexts } from '@/i18n'
+// Pages and components that bring texts of their own.
+import { addTexts, type Language } from '.'
 
-export function withTexts<T>(texts: Parameters<typeof addTexts>[0], page: () => Promise<T>) {
-  return async (): Promise<T> => (await Promise.all([page(), addTexts(texts)]))[0]
+type Texts = Parameters<typeof addTexts>[0]
+
+/** What loads a page or a component together with the texts that it shows. */
+export function withTexts<T>(texts: Texts | Texts[], load: () => Promise<T>): () => Promise<T> {
+  return async () => (await Promise.all([load(), ...[texts].flat().map(addTexts)]))[0]
 }
+
+export type { Language, Texts }

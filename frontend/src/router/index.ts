@@ -5,6 +5,7 @@ import { atLeast, type Role } from '@/features/auth/roles'
 import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
+import { channelRoutes } from '@/features/channels/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
@@ -31,6 +32,7 @@ const routes: RouteRecordRaw[] = [
   ...profileRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
+  ...channelRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

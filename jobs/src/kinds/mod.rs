@@ -31,4 +31,6 @@ crate::job::kinds! {
     sweep_expired::SweepExpired,
     /// Ends uploads that were abandoned.
     sweep_uploads::SweepUploads,
+    /// Adds views that were noted to the videos.
+    flush_views::FlushViews,
 }

@@ -1,0 +1,38 @@
+//! What viewers do: follow creators, like and watch videos, comment, keep what they watched and want to watch.
+
+/// Creators as others see them.
+mod channels;
+/// What people write below videos.
+mod comments;
+/// Following.
+mod follows;
+/// Likes.
+mod likes;
+/// Pages of lists.
+mod pages;
+/// Reports of what breaks rules.
+mod reports;
+/// Tickets that prove that somebody watched.
+mod ticket;
+/// What a person is to a video.
+mod viewer;
+/// What players report while they play.
+mod watch;
+
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use ticket::TicketKey;
+
+use crate::app::App;
+
+/// The routes of all of them.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(channels::router())
+        .merge(comments::router())
+        .merge(follows::router())
+        .merge(likes::router())
+        .merge(reports::router())
+        .merge(viewer::router())
+        .merge(watch::router())
+}

@@ -1,0 +1,95 @@
+//! Reports of what breaks rules. Staff decide on them.
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use crate::ids::UserId;
+
+/// What is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Video,
+    Comment,
+    Channel,
+}
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    Spam,
+    Harassment,
+    Hate,
+    Violence,
+    Sexual,
+    Copyright,
+    Misleading,
+    Other,
+}
+
+impl Target {
+    /// The word of the column.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Comment => "comment",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+impl Reason {
+    /// The word of the column.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Spam => "spam",
+            Self::Harassment => "harassment",
+            Self::Hate => "hate",
+            Self::Violence => "violence",
+            Self::Sexual => "sexual",
+            Self::Copyright => "copyright",
+            Self::Misleading => "misleading",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What somebody reports.
+#[derive(Debug, Clone)]
+pub struct NewReport {
+    pub target: Target,
+    pub target_id: Uuid,
+    /// Whose it is.
+    pub owner: UserId,
+    pub reporter: UserId,
+    pub reason: Reason,
+    /// What they say about it.
+    pub body: String,
+    /// The title, comment or name as it is now.
+    pub excerpt: String,
+}
+
+/// Files a report; `false` if the same person's is open already.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn file(db: impl PgExecutor<'_>, new: &NewReport) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "insert into reports (id, target, target_id, owner_id, reporter_id, reason, body, excerpt)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         on conflict (reporter_id, target, target_id) where status = 'open' do nothing",
+        Uuid::now_v7(),
+        new.target.word(),
+        new.target_id,
+        new.owner.0,
+        new.reporter.0,
+        new.reason.word(),
+        new.body,
+        new.excerpt,
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

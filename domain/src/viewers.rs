@@ -1,0 +1,46 @@
+//! What a person is to a video.
+
+use sqlx::PgExecutor;
+
+use crate::ids::{UserId, VideoId};
+
+/// What stands around a video, as one person sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewerState {
+    pub likes: i64,
+    pub liked: bool,
+    /// Replies included.
+    pub comments: i64,
+    /// Of its creator.
+    pub followers: i64,
+    pub following: bool,
+    /// The key of the creator's avatar in the store.
+    pub creator_avatar: Option<String>,
+}
+
+impl ViewerState {
+    /// That of a video for `viewer`; none if there is no such video.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn of(
+        db: impl PgExecutor<'_>,
+        video: VideoId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        sqlx::query_as!(
+            Self,
+            r#"select v.likes, u.avatar as creator_avatar,
+                      exists (select from video_likes l where l.video_id = v.id and l.user_id = $2) as "liked!",
+                      (select count(*) from comments c where c.video_id = v.id) as "comments!",
+                      (select count(*) from follows f where f.creator_id = v.user_id) as "followers!",
+                      exists (select from follows f where f.creator_id = v.user_id and f.follower_id = $2) as "following!"
+                 from videos v join users u on u.id = v.user_id
+                where v.id = $1"#,
+            video.0,
+            viewer.map(|id| id.0),
+        )
+        .fetch_optional(db)
+        .await
+    }
+}
