@@ -37,6 +37,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(uploads::router())
         .merge(videos::routes::router())
         .merge(playback::routes::router())
+        .merge(playback::extras::router())
         .merge(relay::routes::router())
         .merge(admin::router())
         .merge(health::router())

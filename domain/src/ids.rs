@@ -54,3 +54,7 @@ id! {
     /// A video.
     VideoId
 }
+id! {
+    /// A picture that may stand for a video.
+    ThumbnailId
+}

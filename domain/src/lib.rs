@@ -2,6 +2,8 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Captions: read, checked, written anew.
+pub mod captions;
 /// Typed ids of everything.
 pub mod ids;
 /// Probe, plan, encode and playlists.

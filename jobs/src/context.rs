@@ -109,6 +109,19 @@ impl JobContext {
         Ok(video)
     }
 
+    /// An object on local disk.
+    pub(crate) async fn fetch(&self, key: &str, etag: &str, bytes: u64) -> Result<Source, Failure> {
+        let wanted = Wanted {
+            key: key.to_owned(),
+            etag: etag.to_owned(),
+            bytes,
+        };
+        self.services
+            .sources
+            .get(self.storage(), &wanted, &self.run.cancelled())
+            .await
+    }
+
     /// The video's source on local disk, downloaded once per process however many jobs ask.
     pub(crate) async fn source(&self, video: &Video) -> Result<Source, Failure> {
         let wanted = Wanted {

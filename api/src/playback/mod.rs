@@ -8,6 +8,8 @@ mod addresses;
 mod copies;
 /// How bytes reach players.
 mod delivery;
+/// Captions and the pictures of the seek bar.
+pub(crate) mod extras;
 /// What is remembered of what players ask for.
 mod memory;
 /// Playlists rendered from segment rows.
@@ -71,6 +73,11 @@ impl Playback {
     /// The poster of a video, for somebody who may see it.
     pub(crate) fn poster_url(&self, video: &Video) -> String {
         format!("/api/videos/{}/poster?t={}", video.id, self.mint(video))
+    }
+
+    /// A file that players show besides the video, for somebody who may watch it.
+    pub(crate) fn extra_url(&self, video: &Video, file: &str) -> String {
+        format!("/api/hls/{}/{file}", self.mint(video))
     }
 
     /// A token for this generation of a video. Those of private videos end, at a full hour, so that an address

@@ -7,14 +7,14 @@
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{self, Changes, Filter, Sort, Video, Visibility},
+    videos::{self, Category, Changes, Filter, Sort, Video, Visibility},
 };
 use millrace_jobs::flows::{self, FlowError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{VideoView, may_watch};
+use super::{VideoView, captions, extras, may_watch, thumbnails};
 use crate::{
     app::App,
     auth::{CurrentUser, MaybeUser},
@@ -32,6 +32,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(get_video, update_video, delete_video))
         .routes(routes!(retry_video))
         .routes(routes!(cancel_video))
+        .merge(extras::router())
+        .merge(captions::router())
+        .merge(thumbnails::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,6 +53,12 @@ struct ListQuery {
     /// Whose: all that are public, or with `me`, one's own in every state.
     #[param(inline)]
     owner: Option<OwnerFilter>,
+    /// Only those with this tag.
+    #[param(max_length = 60)]
+    tag: Option<String>,
+    /// Only those of this kind.
+    #[param(inline)]
+    category: Option<Category>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -75,6 +84,26 @@ struct UpdateVideoRequest {
     #[schema(max_length = 5000)]
     description: Option<String>,
     visibility: Option<Visibility>,
+    /// At most 20, of at most 30 characters. They are stored in lower case and without `#`.
+    #[schema(max_items = 20)]
+    tags: Option<Vec<String>>,
+    /// Null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Category>)]
+    category: Option<Option<Category>>,
+}
+
+/// What is there is meant, null included.
+#[expect(
+    clippy::option_option,
+    reason = "left out, null, and a value are three things"
+)]
+fn given<'de, D, T>(source: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(source).map(Some)
 }
 
 /// Public videos that can be watched, or one's own.
@@ -117,6 +146,11 @@ async fn list_videos(
     let filter = Filter {
         owner,
         query: query.query,
+        // What cannot be a tag is on no video.
+        tag: query
+            .tag
+            .map(|tag| videos::tag(&tag).unwrap_or_else(|| "\u{1}".to_owned())),
+        category: query.category,
         sort: query.sort.unwrap_or_default(),
         // One that was not ours would hold anything, control characters included.
         cursor: query.cursor.filter(|cursor| cursor.len() <= 1_000),
@@ -153,7 +187,7 @@ async fn get_video(
     Ok(Json(VideoView::of(&mut conn, &video, &app.playback).await?))
 }
 
-/// Changes title, description or visibility.
+/// Changes title, description, visibility, tags or category.
 #[utoipa::path(
     patch, path = "/api/videos/{id}", operation_id = "update_video", tag = "videos", params(("id" = VideoId, Path)),
     request_body = UpdateVideoRequest,
@@ -178,7 +212,14 @@ async fn update_video(
             .description
             .map(|text| check.text("description", &text, 5_000)),
         visibility: body.visibility,
+        tags: body.tags.as_deref().and_then(videos::tags),
+        category: body.category,
     };
+    check.that(
+        "tags",
+        body.tags.is_none() || changes.tags.is_some(),
+        "must be at most 20 of 1 to 30 characters, without commas",
+    );
     check.finish()?;
     let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
@@ -283,7 +324,7 @@ async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Pr
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
 }
 
-fn refusal(error: FlowError) -> Problem {
+pub(super) fn refusal(error: FlowError) -> Problem {
     match error {
         FlowError::NotFound => Problem::not_found(),
         FlowError::WrongState(status) => {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{Quality, Stage, Status, Video, Visibility, qualities_of},
+    videos::{Category, Quality, Stage, Status, Video, Visibility, qualities_of},
 };
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -94,6 +94,9 @@ pub(crate) struct VideoView {
     owner: Owner,
     description: String,
     visibility: Visibility,
+    tags: Vec<String>,
+    #[schema(required)]
+    category: Option<Category>,
     views: i64,
     likes: i64,
     /// Bytes of the original.
@@ -166,6 +169,8 @@ impl VideoView {
             },
             description: video.description.clone(),
             visibility: video.visibility,
+            tags: video.tags.clone(),
+            category: video.category,
             views: video.views,
             likes: video.likes,
             file_size: video.file_size,

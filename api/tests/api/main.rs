@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Captions, chapters, tags.
+mod captions;
 /// Copies that are watched while the ladder is made.
 mod copies;
 /// The store, a CDN, CloudFront.
@@ -28,6 +30,8 @@ mod socket;
 mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// Pictures of videos.
+mod thumbnails;
 /// Uploads as far as they go without a store.
 mod uploads;
 /// The built web application.

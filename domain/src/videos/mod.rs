@@ -1,9 +1,13 @@
 //! Videos: the record, what the pipeline made of it, and what people see of it while it is being made.
 
+/// The parts of a video.
+mod chapter;
 /// Copies that are watched while the ladder is made.
 mod copy;
 /// What a generation consists of: renditions and chunks, decided by probe.
 mod generation;
+/// Tags.
+mod label;
 /// Who is told of a change, and on which topics.
 mod news;
 /// What a player's requests need.
@@ -18,7 +22,12 @@ mod search;
 mod segment;
 /// The words that a video's columns use.
 mod state;
+/// The sprites that a seek bar shows.
+mod storyboard;
+/// Pictures that may stand for a video.
+mod thumbnail;
 
+pub use chapter::{Chapter, MOST_CHAPTERS, listed_chapters, set_chapters, told_chapters};
 pub use copy::{
     NewSource, SOURCE, Source, begin_source, drop_copies, note_fast, set_file, source,
     with_old_copies,
@@ -27,6 +36,7 @@ pub use generation::{
     Chunk, Grid, NewGeneration, Quality, Rendition, qualities, qualities_of, reassign_chunks,
     save_generation, set_measured,
 };
+pub use label::{LONGEST_TAG, MOST_TAGS, tag, tags};
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
 pub use progress::{PartProgress, record_progress};
@@ -36,4 +46,6 @@ pub use segment::{
     NewSegment, Segment, Stored, Window, init_key, insert_segment, leading_segments, mark_playable,
     segments, segments_of_chunk, window,
 };
-pub use state::{Stage, Status, Stream, Visibility};
+pub use state::{Category, Stage, Status, Stream, ThumbnailStatus, Visibility};
+pub use storyboard::{StoredBoard, board, save_board};
+pub use thumbnail::{Begun, MOST_BYTES, Thumbnail};

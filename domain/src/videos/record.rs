@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::{Stage, Status, Stream, Visibility};
-use crate::ids::{UploadId, UserId, VideoId};
+use super::{Category, Stage, Status, Stream, Visibility};
+use crate::ids::{ThumbnailId, UploadId, UserId, VideoId};
 
 /// A video with its owner's name.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,10 @@ pub struct Video {
     /// The copy of a small source.
     pub file_key: Option<String>,
     pub thumbnail_key: Option<String>,
+    /// The picture that its owner chose.
+    pub thumbnail_id: Option<ThumbnailId>,
+    pub tags: Vec<String>,
+    pub category: Option<Category>,
     pub views: i64,
     pub likes: i64,
     pub published_at: Option<DateTime<Utc>>,
@@ -79,6 +83,10 @@ pub struct Changes {
     pub title: Option<String>,
     pub description: Option<String>,
     pub visibility: Option<Visibility>,
+    /// As [`super::tags`] makes them.
+    pub tags: Option<Vec<String>>,
+    /// `Some(None)`: none.
+    pub category: Option<Option<Category>>,
 }
 
 /// The columns of [`Video`], in one place for all queries that read whole videos.
@@ -92,7 +100,8 @@ macro_rules! select_video {
                       v.error_code, v.error_message, v.generation, v.round, v.original_key, v.original_etag,
                       v.original_name, v.original_format, v.file_size, v.duration, v.width, v.height, v.fps_num, v.fps_den,
                       v.frame_count, v.segment_frames, v.has_video, v.has_audio, v.probe, v.playable_at,
-                      v.stream as "stream: _", v.file_key, v.thumbnail_key, v.views, v.likes, v.published_at, v.created_at, v.updated_at
+                      v.stream as "stream: _", v.file_key, v.thumbnail_key,
+                      v.thumbnail_id as "thumbnail_id: _", v.tags, v.category as "category: _", v.views, v.likes, v.published_at, v.created_at, v.updated_at
                  from videos v join users u on u.id = v.user_id "# + $tail
             $(, $arg)*
         )
@@ -204,13 +213,17 @@ impl Video {
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
             "update videos set title = coalesce($3, title), description = coalesce($4, description),
-                    visibility = coalesce($5, visibility)
+                    visibility = coalesce($5, visibility), tags = coalesce($6, tags),
+                    category = case when $7 then $8 else category end
               where id = $1 and user_id = $2",
             id.0,
             owner.0,
             changes.title,
             changes.description,
             changes.visibility.map(Visibility::word),
+            changes.tags.as_deref(),
+            changes.category.is_some(),
+            changes.category.flatten().map(Category::word),
         )
         .execute(db)
         .await?;
@@ -298,7 +311,7 @@ impl Video {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Stores the poster's key unless the generation is over.
+    /// Stores the poster's key unless the generation is over, or its owner chose another picture.
     ///
     /// # Errors
     /// Those of the statement.
@@ -309,7 +322,7 @@ impl Video {
         key: &str,
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
-            "update videos set thumbnail_key = $3 where id = $1 and generation = $2",
+            "update videos set thumbnail_key = $3 where id = $1 and generation = $2 and thumbnail_id is null",
             id.0,
             generation,
             key,

@@ -245,6 +245,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hls/{token}/board/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A sheet of small pictures (`{n}.jpg`): a redirect to the store. */
+        get: operations["get_sheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hls/{token}/captions/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Captions (`{language}.vtt`) as WebVTT. */
+        get: operations["get_captions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hls/{token}/file.mp4": {
         parameters: {
             query?: never;
@@ -274,6 +308,23 @@ export interface paths {
         };
         /** A segment (`{n}.m4s`) or an init segment (`init.mp4`): a redirect to the store. */
         get: operations["get_segment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hls/{token}/storyboard.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pictures of the seek bar: WebVTT whose cues name places on sheets (`#xywh=`). */
+        get: operations["get_storyboard"];
         put?: never;
         post?: never;
         delete?: never;
@@ -435,7 +486,7 @@ export interface paths {
         delete: operations["delete_video"];
         options?: never;
         head?: never;
-        /** Changes title, description or visibility. */
+        /** Changes title, description, visibility, tags or category. */
         patch: operations["update_video"];
         trace?: never;
     };
@@ -450,6 +501,59 @@ export interface paths {
         put?: never;
         /** Stops processing a video. */
         post: operations["cancel_video"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/captions/{language}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Uploads captions in a language, in place of those that it had. SubRip becomes WebVTT. */
+        put: operations["put_captions"];
+        post?: never;
+        /** Deletes a track of captions. */
+        delete: operations["delete_captions"];
+        options?: never;
+        head?: never;
+        /** Renames a track of captions, or makes it the default. */
+        patch: operations["update_captions"];
+        trace?: never;
+    };
+    "/api/videos/{id}/chapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Puts a list of chapters in place of the one before. */
+        put: operations["set_chapters"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/extras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Captions, chapters and the pictures of the seek bar of a video. */
+        get: operations["get_extras"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -484,6 +588,75 @@ export interface paths {
         put?: never;
         /** Processes a failed video again. */
         post: operations["retry_video"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/thumbnails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pictures that may stand for one's own video. */
+        get: operations["list_thumbnails"];
+        put?: never;
+        /** Begins the upload of a picture: says where its bytes belong. Say when they are there. */
+        post: operations["create_thumbnail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/thumbnails/{thumbnail}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a picture that was uploaded, unless it stands for the video. */
+        delete: operations["delete_thumbnail"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/thumbnails/{thumbnail}/choose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a picture stand for the video. */
+        post: operations["choose_thumbnail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/thumbnails/{thumbnail}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that the bytes of a picture are there: a job makes it anew, and it stands for the video. The same when repeated. */
+        post: operations["complete_thumbnail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -620,6 +793,44 @@ export interface components {
             /** Format: uuid */
             job_id: string;
         };
+        /** @description A track of captions. */
+        Caption: {
+            /**
+             * Format: int32
+             * @description How many captions it has.
+             */
+            cues: number;
+            /** @description Whether it is on for those who have not chosen. */
+            is_default: boolean;
+            /** @description What its owner calls it; empty: the language's own name. */
+            label: string;
+            /**
+             * @description BCP 47.
+             * @example zh-TW
+             */
+            language: string;
+            /** @description WebVTT. */
+            url: string;
+        };
+        /**
+         * @description What a video is about. The list is fixed, so that the pages can name each in every language.
+         * @enum {string}
+         */
+        Category: "film" | "music" | "gaming" | "sport" | "travel" | "people" | "comedy" | "news" | "howto" | "education" | "science" | "animals" | "vehicles" | "society";
+        /** @description A part of a video with a title. */
+        Chapter: {
+            /**
+             * Format: int32
+             * @description Seconds.
+             */
+            start: number;
+            title: string;
+        };
+        /**
+         * @description Who said where chapters begin.
+         * @enum {string}
+         */
+        ChaptersFrom: "description" | "list";
         /** @description `ok` or `failed`, each. */
         Checks: {
             /** @example ok */
@@ -637,6 +848,16 @@ export interface components {
             title: string;
             visibility?: components["schemas"]["Visibility"] | null;
         };
+        /** @description A picture that is to be uploaded. */
+        CreateThumbnailRequest: {
+            /** @example image/png */
+            content_type: string;
+            /**
+             * Format: int64
+             * @description Bytes; at most 8 MiB.
+             */
+            size: number;
+        };
         /** @description A file that is to be uploaded. */
         CreateUploadRequest: {
             /** @description As the browser knows it; may be empty. */
@@ -652,6 +873,15 @@ export interface components {
              * @description Bytes.
              */
             size: number;
+        };
+        /** @description What a player shows besides the video. */
+        Extras: {
+            captions: components["schemas"]["Caption"][];
+            chapters: components["schemas"]["Chapter"][];
+            /** @description Where the chapters come from. */
+            chapters_from: components["schemas"]["ChaptersFrom"];
+            /** @description WebVTT whose cues name pictures of the seek bar; none before they are made. */
+            storyboard_url: string | null;
         };
         /** @description A field that was refused. */
         FieldError: {
@@ -964,6 +1194,13 @@ export interface components {
             single_put_limit: number;
             version: string;
         };
+        /** @description A file of captions. */
+        PutCaptionsRequest: {
+            /** @description What the menu calls it; left out: as before, or the language's own name. */
+            label?: string | null;
+            /** @description WebVTT or SubRip, at most 1 MiB and 10,000 captions. */
+            text: string;
+        };
         /** @description One rung of the ladder. */
         Quality: {
             /**
@@ -1049,6 +1286,11 @@ export interface components {
             /** Format: int32 */
             part_number: number;
         };
+        /** @description The chapters that a video is to have. */
+        SetChaptersRequest: {
+            /** @description The first begins at 0. None at all: those that the description tells. */
+            chapters: components["schemas"]["Chapter"][];
+        };
         /** @description Parts whose addresses are wanted; of no meaning for a single PUT. */
         SignPartsRequest: {
             part_numbers: number[];
@@ -1063,6 +1305,42 @@ export interface components {
          * @enum {string}
          */
         Status: "processing" | "ready" | "failed";
+        /** @description A picture that may stand for a video. */
+        Thumbnail: {
+            /** @description Whether it stands for the video now. */
+            chosen: boolean;
+            /** @description Whether its owner uploaded it; the others were found in the video. */
+            custom: boolean;
+            /** @description Why it is no picture: `not_a_picture`, `picture_too_large` or `processing_failed`. */
+            error: string | null;
+            id: components["schemas"]["ThumbnailId"];
+            status: components["schemas"]["ThumbnailStatus"];
+            /** @description Where it is, for an hour or so. */
+            url: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description A picture that may stand for a video.
+         */
+        ThumbnailId: string;
+        /** @description The pictures of a video. */
+        ThumbnailList: {
+            items: components["schemas"]["Thumbnail"][];
+        };
+        /**
+         * @description How far a picture is.
+         * @enum {string}
+         */
+        ThumbnailStatus: "uploading" | "processing" | "ready" | "failed";
+        /** @description Where its bytes belong. */
+        ThumbnailTarget: {
+            headers: {
+                [key: string]: string;
+            };
+            id: components["schemas"]["ThumbnailId"];
+            /** @description For one PUT of exactly these bytes. */
+            url: string;
+        };
         /** @description Opens one socket, once. */
         TicketResponse: {
             /**
@@ -1073,9 +1351,19 @@ export interface components {
             /** @description For the first frame: `{"type": "auth", "ticket": ...}`. */
             ticket: string;
         };
+        /** @description What is to be different; what is left out stays. */
+        UpdateCaptionsRequest: {
+            /** @description On for those who have not chosen; at most one track of a video is. */
+            is_default?: boolean | null;
+            /** @description Empty: the language's own name. */
+            label?: string | null;
+        };
         /** @description What its owner changes; what is left out stays. */
         UpdateVideoRequest: {
+            category?: components["schemas"]["Category"] | null;
             description?: string | null;
+            /** @description At most 20, of at most 30 characters. They are stored in lower case and without `#`. */
+            tags?: string[] | null;
             title?: string | null;
             visibility?: components["schemas"]["Visibility"] | null;
         };
@@ -1197,6 +1485,7 @@ export interface components {
         UserId: string;
         /** @description A video. */
         Video: components["schemas"]["LiveVideo"] & {
+            category: components["schemas"]["Category"] | null;
             /** Format: date-time */
             created_at: string;
             description: string;
@@ -1211,6 +1500,7 @@ export interface components {
             owner: components["schemas"]["Owner"];
             /** Format: date-time */
             published_at: string | null;
+            tags: string[];
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -1952,6 +2242,78 @@ export interface operations {
             };
         };
     };
+    get_sheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a playback token */
+                token: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description where the picture is */
+            307: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_captions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a playback token */
+                token: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the captions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
+                };
+            };
+            /** @description not changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_file: {
         parameters: {
             query?: never;
@@ -2009,6 +2371,38 @@ export interface operations {
                 content?: never;
             };
             /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_storyboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a playback token */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the list */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
+                };
+            };
+            /** @description `not_found`: also before it is made */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2424,6 +2818,10 @@ export interface operations {
                 limit?: number;
                 /** @description Whose: all that are public, or with `me`, one's own in every state. */
                 owner?: "me";
+                /** @description Only those with this tag. */
+                tag?: string;
+                /** @description Only those of this kind. */
+                category?: "film" | "music" | "gaming" | "sport" | "travel" | "people" | "comedy" | "news" | "howto" | "education" | "science" | "animals" | "vehicles" | "society";
             };
             header?: never;
             path?: never;
@@ -2628,6 +3026,243 @@ export interface operations {
             };
         };
     };
+    put_captions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                /** @description BCP 47, such as `zh-TW` */
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCaptionsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extras"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `captions_invalid`, with the line; `too_many_captions`; or `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_captions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_captions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateCaptionsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extras"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_chapters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetChaptersRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extras"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: too many, out of order, or after the end */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_extras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extras"];
+                };
+            };
+            /** @description `not_found`: absent, or private */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_poster: {
         parameters: {
             query?: {
@@ -2701,6 +3336,216 @@ export interface operations {
             };
             /** @description `conflict`: it has not failed */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_thumbnails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThumbnailList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateThumbnailRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThumbnailTarget"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`; `too_many_thumbnails`: delete one first */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                thumbnail: components["schemas"]["ThumbnailId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's, and for one that stands for the video or was found in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                thumbnail: components["schemas"]["ThumbnailId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThumbnailList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's, and for one that is not ready */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    complete_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+                thumbnail: components["schemas"]["ThumbnailId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThumbnailList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,6 +7,10 @@ crate::job::kinds! {
     remux::Remux,
     /// Makes the picture that stands for a video.
     poster::Poster,
+    /// Makes the pictures of the seek bar.
+    storyboard::Storyboard,
+    /// Makes a picture of what somebody uploaded for a video.
+    thumbnail::MakeThumbnail,
     /// Encodes the sound of a video.
     audio::EncodeAudio,
     /// Encodes one slice of a video into every rung.
