@@ -40,6 +40,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(videos::routes::router())
         .merge(playback::routes::router())
         .merge(social::router())
+        .merge(playback::extras::router())
         .merge(relay::routes::router())
         .merge(email::router())
         .merge(admin::router())

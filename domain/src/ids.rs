@@ -66,3 +66,7 @@ id! {
     /// A comment.
     CommentId
 }
+id! {
+    /// A picture that may stand for a video.
+    ThumbnailId
+}

@@ -2,6 +2,8 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Captions: read, checked, written anew.
+pub mod captions;
 /// Creators as others see them.
 pub mod channels;
 /// What people write below videos.

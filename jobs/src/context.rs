@@ -110,6 +110,7 @@ impl JobContext {
     pub(crate) async fn video(&self, id: VideoId, generation: i32) -> Result<Video, Failure> {
         let video = Video::find(self.db(), id)
             .await?
+            .filter(|video| video.deleted_at.is_none())
             .or_cancel("the video was deleted")?;
         if video.generation != generation
             || video.status != millrace_domain::videos::Status::Processing
@@ -117,6 +118,19 @@ impl JobContext {
             return Err(Failure::cancel("the video moved on"));
         }
         Ok(video)
+    }
+
+    /// An object on local disk.
+    pub(crate) async fn fetch(&self, key: &str, etag: &str, bytes: u64) -> Result<Source, Failure> {
+        let wanted = Wanted {
+            key: key.to_owned(),
+            etag: etag.to_owned(),
+            bytes,
+        };
+        self.services
+            .sources
+            .get(self.storage(), &wanted, &self.run.cancelled())
+            .await
     }
 
     /// The video's source on local disk, downloaded once per process however many jobs ask.

@@ -1,4 +1,4 @@
-//! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux. Whole after
+//! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux and storyboard. Whole after
 //! the probe, and without what is there already when a failed video goes on.
 
 use millrace_domain::{
@@ -10,7 +10,7 @@ use millrace_queue::NewJob;
 
 use crate::{
     Job,
-    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, Remux, VideoFailed},
+    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, Remux, Storyboard, VideoFailed},
     plan::{Decided, group},
 };
 
@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct Pipeline {
     remux: Option<NewJob>,
     poster: Option<NewJob>,
+    storyboard: Option<NewJob>,
     audio: Option<NewJob>,
     /// Chunks by their numbers.
     chunks: Vec<(i32, NewJob)>,
@@ -40,10 +41,21 @@ impl Pipeline {
             .owner(video.user_id.0)
             .group(group(id, generation))
         });
-        let wants_poster = video.thumbnail_key.is_none();
+        // Another source has another picture, unless its owner chose one.
+        let replaced = video.played.is_some() && video.thumbnail_id.is_none();
+        let wants_poster = video.thumbnail_key.is_none() || replaced;
         // Its failure costs a picture, not the video.
         let poster = wants_poster.then(|| {
             NewJob::new(&Poster {
+                video: id,
+                generation,
+            })
+            .owner(video.user_id.0)
+            .group(group(id, generation))
+        });
+        // Nothing waits for it either. What is there already, it sees itself.
+        let storyboard = decided.probe.video.is_some().then(|| {
+            NewJob::new(&Storyboard {
                 video: id,
                 generation,
             })
@@ -97,6 +109,7 @@ impl Pipeline {
         Self {
             remux,
             poster,
+            storyboard,
             audio,
             chunks,
             package,
@@ -135,6 +148,7 @@ impl Pipeline {
             .chain(self.audio)
             .chain(self.remux)
             .chain(self.poster)
+            .chain(self.storyboard)
             .chain([self.package, self.publish])
             .collect()
     }

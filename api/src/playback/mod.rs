@@ -8,6 +8,8 @@ mod addresses;
 mod copies;
 /// How bytes reach players.
 mod delivery;
+/// Captions and the pictures of the seek bar.
+pub(crate) mod extras;
 /// What is remembered of what players ask for.
 mod memory;
 /// Playlists rendered from segment rows.
@@ -53,13 +55,13 @@ impl Playback {
 
     /// The master playlist of a video, for somebody who may watch it; none before anything of it streams.
     pub(crate) fn master_url(&self, video: &Video) -> Option<String> {
-        let list = List::of(video)?.folder();
+        let list = List::of(&video.as_played())?.folder();
         Some(format!("/api/hls/{}/{list}/master.m3u8", self.mint(video)))
     }
 
     /// The copy of a small source, for somebody who may watch the video; none if there is none.
     pub(crate) fn file_url(&self, video: &Video) -> Option<String> {
-        let there = video.file_key.is_some() && video.status != Status::Failed;
+        let there = video.as_played().file_key.is_some() && video.status != Status::Failed;
         there.then(|| format!("/api/hls/{}/file.mp4", self.mint(video)))
     }
 
@@ -73,6 +75,11 @@ impl Playback {
         format!("/api/videos/{}/poster?t={}", video.id, self.mint(video))
     }
 
+    /// A file that players show besides the video, for somebody who may watch it.
+    pub(crate) fn extra_url(&self, video: &Video, file: &str) -> String {
+        format!("/api/hls/{}/{file}", self.mint(video))
+    }
+
     /// A token for this generation of a video. Those of private videos end, at a full hour, so that an address
     /// stays the same for a while; the others do not, so that caches can work.
     fn mint(&self, video: &Video) -> String {
@@ -80,7 +87,7 @@ impl Playback {
             .then(|| delivery::full_hour_after(now(), self.private_ttl));
         self.key.mint(PlaybackToken {
             video: video.id,
-            generation: video.generation,
+            generation: video.as_played().generation,
             expires_at,
         })
     }

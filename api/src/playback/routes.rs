@@ -208,7 +208,7 @@ async fn get_poster(
     redirect(&app, &method, &key, visibility).await
 }
 
-async fn redirect(
+pub(super) async fn redirect(
     app: &App,
     method: &Method,
     key: &str,

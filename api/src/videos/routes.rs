@@ -7,14 +7,14 @@
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{self, Changes, Filter, Sort, Video, Visibility},
+    videos::{self, Category, Changes, Filter, Sort, Video, Visibility},
 };
 use millrace_jobs::flows::{self, FlowError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{VideoView, may_watch};
+use super::{VideoView, captions, extras, lifecycle, may_watch, thumbnails};
 use crate::{
     app::App,
     auth::{CurrentUser, MaybeUser},
@@ -32,6 +32,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(get_video, update_video, delete_video))
         .routes(routes!(retry_video))
         .routes(routes!(cancel_video))
+        .merge(extras::router())
+        .merge(captions::router())
+        .merge(thumbnails::router())
+        .merge(lifecycle::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,6 +54,14 @@ struct ListQuery {
     /// Whose: all that are public, or with `me`, one's own in every state.
     #[param(inline)]
     owner: Option<OwnerFilter>,
+    /// Only those with this tag.
+    #[param(max_length = 60)]
+    tag: Option<String>,
+    /// Only those of this kind.
+    #[param(inline)]
+    category: Option<Category>,
+    /// Of one's own: those in the trash, and only those.
+    trash: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -75,6 +87,26 @@ struct UpdateVideoRequest {
     #[schema(max_length = 5000)]
     description: Option<String>,
     visibility: Option<Visibility>,
+    /// At most 20, of at most 30 characters. They are stored in lower case and without `#`.
+    #[schema(max_items = 20)]
+    tags: Option<Vec<String>>,
+    /// Null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Category>)]
+    category: Option<Option<Category>>,
+}
+
+/// What is there is meant, null included.
+#[expect(
+    clippy::option_option,
+    reason = "left out, null, and a value are three things"
+)]
+fn given<'de, D, T>(source: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(source).map(Some)
 }
 
 /// Public videos that can be watched, or one's own.
@@ -117,6 +149,12 @@ async fn list_videos(
     let filter = Filter {
         owner,
         query: query.query,
+        // What cannot be a tag is on no video.
+        tag: query
+            .tag
+            .map(|tag| videos::tag(&tag).unwrap_or_else(|| "\u{1}".to_owned())),
+        category: query.category,
+        trash: query.trash == Some(true) && owner.is_some(),
         sort: query.sort.unwrap_or_default(),
         // One that was not ours would hold anything, control characters included.
         cursor: query.cursor.filter(|cursor| cursor.len() <= 1_000),
@@ -153,7 +191,7 @@ async fn get_video(
     Ok(Json(VideoView::of(&mut conn, &video, &app.playback).await?))
 }
 
-/// Changes title, description or visibility.
+/// Changes title, description, visibility, tags or category.
 #[utoipa::path(
     patch, path = "/api/videos/{id}", operation_id = "update_video", tag = "videos", params(("id" = VideoId, Path)),
     request_body = UpdateVideoRequest,
@@ -178,7 +216,14 @@ async fn update_video(
             .description
             .map(|text| check.text("description", &text, 5_000)),
         visibility: body.visibility,
+        tags: body.tags.as_deref().and_then(videos::tags),
+        category: body.category,
     };
+    check.that(
+        "tags",
+        body.tags.is_none() || changes.tags.is_some(),
+        "must be at most 20 of 1 to 30 characters, without commas",
+    );
     check.finish()?;
     let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
@@ -192,11 +237,20 @@ async fn update_video(
     own_view(&app, id, owner).await.map(Json)
 }
 
-/// Deletes a video at once, its objects soon after.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeleteQuery {
+    /// Not into the trash, but for good; also of what is in the trash.
+    forever: Option<bool>,
+}
+
+/// Puts a video into the trash, from where it can be restored for 30 days; or deletes it for good: at once, its objects
+/// soon after.
 #[utoipa::path(
-    delete, path = "/api/videos/{id}", operation_id = "delete_video", tag = "videos", params(("id" = VideoId, Path)),
+    delete, path = "/api/videos/{id}", operation_id = "delete_video", tag = "videos", params(("id" = VideoId, Path), DeleteQuery),
     responses(
         (status = 204, description = "gone"),
+        (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -206,11 +260,16 @@ async fn delete_video(
     State(app): State<App>,
     caller: CurrentUser,
     Id(id): Id<VideoId>,
+    Params(query): Params<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
+    let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
-    let wake = flows::delete_video(&mut tx, id, caller.user.id)
-        .await
-        .map_err(refusal)?;
+    let gone = if query.forever == Some(true) {
+        flows::delete_video(&mut tx, id, owner).await
+    } else {
+        flows::trash_video(&mut tx, id, owner).await
+    };
+    let wake = gone.map_err(refusal)?;
     tx.commit().await?;
     app.playback.forget(id).await;
     wake.fire(&app.notifier);
@@ -274,16 +333,14 @@ async fn cancel_video(
     ))
 }
 
-async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
+pub(super) async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
     let mut conn = app.db.acquire().await?;
-    let video = Video::find(&mut *conn, id)
-        .await?
-        .filter(|video| video.user_id == owner);
+    let video = Video::of_owner(&mut *conn, id, owner).await?;
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
 }
 
-fn refusal(error: FlowError) -> Problem {
+pub(crate) fn refusal(error: FlowError) -> Problem {
     match error {
         FlowError::NotFound => Problem::not_found(),
         FlowError::WrongState(status) => {

@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Captions, chapters, tags.
+mod captions;
 /// Comments and reports.
 mod comments;
 /// Copies that are watched while the ladder is made.
@@ -44,6 +46,8 @@ mod socket;
 mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// Pictures of videos.
+mod thumbnails;
 /// Uploads as far as they go without a store.
 mod uploads;
 /// What counts as a view.

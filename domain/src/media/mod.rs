@@ -30,8 +30,8 @@ mod standard;
 mod transcoder;
 
 pub use encode::{
-    AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, Poster, PosterSpec, Progress,
-    ProgressFn,
+    AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, Layout, Poster, PosterSpec,
+    Progress, ProgressFn, Storyboard, StoryboardSpec,
 };
 pub use error::{Class, MediaError};
 pub use ffmpeg::{FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, MediaError, Poster, PosterSpec,
-    Probe, ProgressFn, Scan,
+    Probe, ProgressFn, Scan, Storyboard, StoryboardSpec,
 };
 
 /// Probes and encodes local files. Every call stops within 2 s of `cancel` and leaves no process behind.
@@ -69,6 +69,20 @@ pub trait Transcoder: Send + Sync + 'static {
     fn poster<'a>(
         &'a self,
         spec: &'a PosterSpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Poster, MediaError>>;
+
+    /// Small pictures of the whole video, and a few to choose a poster from.
+    fn storyboard<'a>(
+        &'a self,
+        spec: &'a StoryboardSpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Storyboard, MediaError>>;
+
+    /// A JPEG, PNG or WebP picture of somebody's, made anew as a JPEG no larger than a poster.
+    fn picture<'a>(
+        &'a self,
+        source: &'a Path,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Poster, MediaError>>;
 }

@@ -39,7 +39,10 @@ pub async fn named(
                   union select init_key from video_qualities where video_id = any($2) and init_key is not null
                   union select thumbnail_key from videos where id = any($2) and thumbnail_key is not null
                   union select file_key from videos where id = any($2) and file_key is not null
+                  union select unnest(sheets) from storyboards where video_id = any($2)
+                  union select unnest(array[key, upload_key]) from video_thumbnails where video_id = any($2)
                   union select original_key from videos where original_key = any($1)
+                  union select played ->> 'original_key' from videos where played ->> 'original_key' = any($1) and played is not null
                   union select key from uploads where id = any($3) and status = 'pending'
                   union select 'avatars/' || a.id || '/' || n.name
                           from avatars a, (values ('64.jpg'), ('256.jpg')) n(name) where a.id = any($4) and a.status = 'ready'

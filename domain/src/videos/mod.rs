@@ -1,13 +1,19 @@
 //! Videos: the record, what the pipeline made of it, and what people see of it while it is being made.
 
+/// The parts of a video.
+mod chapter;
 /// Copies that are watched while the ladder is made.
 mod copy;
 /// What a generation consists of: renditions and chunks, decided by probe.
 mod generation;
+/// Tags.
+mod label;
 /// Who is told of a change, and on which topics.
 mod news;
 /// What a player's requests need.
 mod playback;
+/// What plays while another source is being processed.
+mod played;
 /// How far a video is, never backwards.
 mod progress;
 /// The row and its changes.
@@ -18,7 +24,14 @@ mod search;
 mod segment;
 /// The words that a video's columns use.
 mod state;
+/// The sprites that a seek bar shows.
+mod storyboard;
+/// Pictures that may stand for a video.
+mod thumbnail;
+/// The trash, and publishing at a time.
+mod trash;
 
+pub use chapter::{Chapter, MOST_CHAPTERS, listed_chapters, set_chapters, told_chapters};
 pub use copy::{
     NewSource, SOURCE, Source, begin_source, drop_copies, note_fast, set_file, source,
     with_old_copies,
@@ -27,8 +40,10 @@ pub use generation::{
     Chunk, Grid, NewGeneration, Quality, Rendition, qualities, qualities_of, reassign_chunks,
     save_generation, set_measured,
 };
+pub use label::{LONGEST_TAG, MOST_TAGS, tag, tags};
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
+pub use played::{NewSourceFile, Played, drop_replacement, replace, switch};
 pub use progress::{PartProgress, record_progress};
 pub use record::{Changes, NewVideo, Video, doom, forget_doomed};
 pub use search::{Filter, Page, Sort, list};
@@ -36,4 +51,7 @@ pub use segment::{
     NewSegment, Segment, Stored, Window, init_key, insert_segment, leading_segments, mark_playable,
     segments, segments_of_chunk, window,
 };
-pub use state::{Stage, Status, Stream, Visibility};
+pub use state::{Category, Stage, Status, Stream, ThumbnailStatus, Visibility};
+pub use storyboard::{StoredBoard, board, save_board};
+pub use thumbnail::{Begun, MOST_BYTES, Thumbnail};
+pub use trash::{KEPT_IN_TRASH, past_trash, publish_scheduled, restore, set_schedule, trash};

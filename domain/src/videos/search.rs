@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::{Video, record::select_video};
+use super::{Category, Video, record::select_video};
 use crate::ids::UserId;
 
 /// The order of a list.
@@ -29,6 +29,12 @@ pub struct Filter {
     pub owner: Option<UserId>,
     /// Words of the title or the description, or any part of the title.
     pub query: Option<String>,
+    /// Only with this tag.
+    pub tag: Option<String>,
+    /// Only of this kind.
+    pub category: Option<Category>,
+    /// What is in the trash, and only that.
+    pub trash: bool,
     pub sort: Sort,
     /// Where the last page ended; one that was not made by [`list`] for this sort is ignored.
     pub cursor: Option<String>,
@@ -82,6 +88,7 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
         .and_then(|c| Place::read(c, filter.sort));
     let (time, title, id) = after.map_or((None, None, None), |p| (Some(p.t), Some(p.n), Some(p.i)));
     let owner = filter.owner.map(|o| o.0);
+    let (tag, category) = (filter.tag.as_deref(), filter.category.map(Category::word));
     let query = filter
         .query
         .as_deref()
@@ -102,9 +109,11 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                 "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
+                   and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::timestamptz is null or (v.created_at, v.id) < ($4, $5::uuid))
                  order by v.created_at desc, v.id desc limit $6",
-                owner, query, like, time, id, limit + 1
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?
@@ -114,9 +123,11 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                 "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
+                   and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::timestamptz is null or (v.created_at, v.id) > ($4, $5::uuid))
                  order by v.created_at, v.id limit $6",
-                owner, query, like, time, id, limit + 1
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?
@@ -126,9 +137,11 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                 "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
+                   and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::text is null or (v.title, v.id) > ($4, $5::uuid))
                  order by v.title, v.id limit $6",
-                owner, query, like, title, id, limit + 1
+                owner, query, like, title, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?

@@ -66,3 +66,49 @@ words! {
         Private = "private",
     }
 }
+words! {
+    /// How far a picture is.
+    ThumbnailStatus {
+        /// Its bytes are on the way to the store.
+        Uploading = "uploading",
+        /// A job makes it anew.
+        Processing = "processing",
+        /// It can be chosen.
+        Ready = "ready",
+        /// It was none; a code says why.
+        Failed = "failed",
+    }
+}
+words! {
+    /// What a video is about. The list is fixed, so that the pages can name each in every language.
+    Category {
+        /// Film and animation.
+        Film = "film",
+        /// Music.
+        Music = "music",
+        /// Games.
+        Gaming = "gaming",
+        /// Sport.
+        Sport = "sport",
+        /// Travel and events.
+        Travel = "travel",
+        /// People and daily life.
+        People = "people",
+        /// Comedy.
+        Comedy = "comedy",
+        /// News and politics.
+        News = "news",
+        /// How-to and style.
+        Howto = "howto",
+        /// Education.
+        Education = "education",
+        /// Science and technology.
+        Science = "science",
+        /// Pets and animals.
+        Animals = "animals",
+        /// Cars and vehicles.
+        Vehicles = "vehicles",
+        /// Society and good causes.
+        Society = "society",
+    }
+}

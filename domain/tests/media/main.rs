@@ -1,6 +1,8 @@
 //! The media core against real ffmpeg, on clips made on the spot.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// Storyboards and pictures.
+mod boards;
 /// Stops and leftovers.
 mod cancel;
 /// Chunks and the grid.

@@ -10,6 +10,7 @@ import { homeRoutes } from '@/features/home/routes'
 import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
+import { studioRoutes } from '@/features/studio/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
 
 declare module 'vue-router' {
@@ -33,6 +34,7 @@ const routes: RouteRecordRaw[] = [
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
   ...channelRoutes,
+  ...studioRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

@@ -6,6 +6,14 @@ mod avatar;
 mod copies;
 /// A mail and the job that sends it.
 mod email;
+/// Another source in place of a video's own.
+mod replace;
+/// Publishing at a time.
+mod schedule;
+/// Pictures that may stand for a video.
+mod thumbnail;
+/// Into the trash, and out of it.
+mod trash;
 /// The ends of an upload.
 mod upload;
 /// Begin, retry, cancel and delete a video.
@@ -14,5 +22,11 @@ mod video;
 pub use avatar::{receive_avatar, show_avatar};
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
+pub use replace::replace_source;
+pub use schedule::schedule_video;
+pub(crate) use thumbnail::delete_doomed;
+pub use thumbnail::{delete_thumbnail, drop_objects, take_thumbnail};
+pub use trash::{empty_trash, restore_video, trash_video};
 pub use upload::{Completion, abort_upload, complete_upload, expire_upload};
+pub(crate) use video::give_back;
 pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};

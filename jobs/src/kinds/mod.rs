@@ -7,6 +7,10 @@ crate::job::kinds! {
     remux::Remux,
     /// Makes the picture that stands for a video.
     poster::Poster,
+    /// Makes the pictures of the seek bar.
+    storyboard::Storyboard,
+    /// Makes a picture of what somebody uploaded for a video.
+    thumbnail::MakeThumbnail,
     /// Encodes the sound of a video.
     audio::EncodeAudio,
     /// Encodes one slice of a video into every rung.
@@ -15,6 +19,8 @@ crate::job::kinds! {
     package::Package,
     /// Makes a video ready.
     publish::Publish,
+    /// Makes a video public at its time.
+    publish_scheduled::PublishScheduled,
     /// Ends a video whose pipeline gave up.
     video_failed::VideoFailed,
     /// Makes a person's picture small.
@@ -27,6 +33,8 @@ crate::job::kinds! {
     sweep_orphans::SweepOrphans,
     /// Drops copies of videos whose ladder is there.
     sweep_copies::SweepCopies,
+    /// Deletes videos that have been in the trash for long.
+    empty_trash::EmptyTrash,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
     /// Ends uploads that were abandoned.

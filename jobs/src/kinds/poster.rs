@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use millrace_domain::{
-    ids::VideoId,
+    ids::{ThumbnailId, VideoId},
     media::PosterSpec,
-    videos::{self, Video},
+    videos::{self, Thumbnail, Video},
 };
 use millrace_queue::Outcome;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ impl Job for Poster {
         cx.storage().put_file(&key, poster.path(), "image/jpeg").await?;
         cx.complete(cx.db(), async |tx| {
             Video::set_poster(&mut *tx, video.id, self.generation, &key).await?;
+            // To be chosen again by whoever chose another.
+            Thumbnail::found(&mut *tx, ThumbnailId::new(), video.id, self.generation, &key).await?;
             videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)
         })
         .await

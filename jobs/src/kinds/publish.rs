@@ -5,10 +5,13 @@ use millrace_domain::{
     ids::VideoId,
     videos::{self, Video},
 };
-use millrace_queue::Outcome;
+use millrace_queue::{Outcome, Wake};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext, flows::{self, FlowError}};
+use crate::{
+    Job, JobContext,
+    flows::{self, FlowError},
+};
 
 /// Makes a video ready. The state, its event, the mail and the completion are one transaction, so no client
 /// can miss it.
@@ -27,10 +30,16 @@ impl Job for Publish {
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         cx.complete(cx.db(), async |tx| {
-            Video::publish(&mut *tx, video.id, self.generation).await?;
+            let mut wake = Wake::none();
+            // What played until now is of an earlier source: this one plays from now on.
+            if Video::publish(&mut *tx, video.id, self.generation).await? {
+                let gone = videos::switch(&mut *tx, &video).await?;
+                wake.merge(flows::delete_doomed(&mut *tx, video.user_id, gone).await?);
+            }
             // Another generation of the same video is news once more.
             let key = format!("video_ready:{}:{}", video.id, self.generation);
-            let mut wake = flows::tell_by_mail(tx, video.user_id, &key, &Message::VideoReady { video: video.id }).await?;
+            let message = Message::VideoReady { video: video.id };
+            wake.merge(flows::tell_by_mail(tx, video.user_id, &key, &message).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok::<_, FlowError>(wake)
         })

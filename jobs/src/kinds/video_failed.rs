@@ -49,6 +49,7 @@ impl Job for VideoFailed {
                 let message = Message::VideoFailed { video: video.id };
                 wake.merge(flows::tell_by_mail(tx, video.user_id, &key, &message).await?);
             }
+            wake.merge(flows::give_back(&mut *tx, &video).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok(wake)
         })

@@ -8,10 +8,14 @@ mod chunk;
 mod copy;
 /// Filters that bring any picture onto the grid.
 mod filters;
+/// A picture that somebody uploaded.
+mod picture;
 /// The poster.
 mod poster;
 /// Segments, announced as they close.
 mod segments;
+/// Small pictures of a whole video.
+mod storyboard;
 /// What stands for sound without a picture.
 mod waveform;
 
@@ -31,7 +35,10 @@ use super::{
 pub(crate) use audio::encode_audio;
 pub(crate) use chunk::encode_chunk;
 pub(crate) use copy::{copy_file, copy_segments, scan};
+pub(crate) use picture::picture;
 pub(crate) use poster::poster;
+pub use storyboard::Layout;
+pub(crate) use storyboard::storyboard;
 
 /// A slice of a source to encode into every rung.
 #[derive(Debug, Clone)]
@@ -127,6 +134,27 @@ impl Poster {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Small pictures of a whole video, and larger ones to choose a poster from.
+#[derive(Debug, Clone)]
+pub struct StoryboardSpec {
+    /// The local file. It must be readable by the media user.
+    pub source: PathBuf,
+    /// What the file is; there must be a picture in it.
+    pub probe: Probe,
+}
+
+/// A storyboard on disk; its private directory is removed when it is dropped.
+#[derive(Debug)]
+pub struct Storyboard {
+    /// How its sheets are laid out.
+    pub layout: Layout,
+    /// JPEG files in order, each with [`Layout::across`] times [`Layout::down`] shots.
+    pub sheets: Vec<PathBuf>,
+    /// JPEG files as large as a poster, from the beginning, the middle and the end.
+    pub candidates: Vec<PathBuf>,
+    _dir: WorkDir,
 }
 
 /// How far an encode is.

@@ -91,6 +91,17 @@ pub(crate) fn before_input(probing: bool) -> Vec<OsString> {
         .collect()
 }
 
+/// Options before `-i` for a still picture whose format was told by its first bytes: one demuxer, and its decoder.
+pub(crate) fn before_picture(format: &str, decoders: &str) -> Vec<OsString> {
+    let pixels = MAX_PIXELS.to_string();
+    ["-protocol_whitelist", "file", "-format_whitelist", format]
+        .into_iter()
+        .chain(["-codec_whitelist", decoders, "-max_pixels", &pixels])
+        .chain(["-f", format])
+        .map(OsString::from)
+        .collect()
+}
+
 /// The path as ffmpeg's own URL, so that no name can be taken for an option or a protocol.
 pub(crate) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");

@@ -25,7 +25,7 @@ mod trial;
 /// Private directories, and whose they are.
 mod work_dir;
 
-pub(crate) use guards::{MAX_PIXELS, supports_codec};
+pub(crate) use guards::{MAX_PIXELS, before_picture, file_url, supports_codec};
 pub use limits::LimitOptions;
 pub(crate) use limits::{Haste, Work};
 pub(crate) use progress::Tick;

@@ -23,7 +23,7 @@ use super::{
 use crate::media::{
     encode::{
         self, AudioSpec, ChunkSpec, ClosedSegment, CopiedFile, CopySpec, Poster, PosterSpec,
-        ProgressFn,
+        ProgressFn, Storyboard, StoryboardSpec,
     },
     error::MediaError,
     probe::Probe,
@@ -293,6 +293,30 @@ impl Transcoder for FfmpegTranscoder {
         async move {
             self.admit(&spec.source)?;
             encode::poster(self, spec, cancel).await
+        }
+        .boxed()
+    }
+
+    fn storyboard<'a>(
+        &'a self,
+        spec: &'a StoryboardSpec,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Storyboard, MediaError>> {
+        async move {
+            self.admit(&spec.source)?;
+            encode::storyboard(self, spec, cancel).await
+        }
+        .boxed()
+    }
+
+    fn picture<'a>(
+        &'a self,
+        source: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Poster, MediaError>> {
+        async move {
+            self.admit(source)?;
+            encode::picture(self, source, cancel).await
         }
         .boxed()
     }
