@@ -62,3 +62,7 @@ id! {
     /// A mail to somebody.
     EmailId
 }
+id! {
+    /// An invitation to register.
+    InviteId
+}

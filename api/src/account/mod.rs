@@ -4,6 +4,8 @@
 mod avatar;
 /// The devices they are signed in on.
 mod devices;
+/// Their address.
+mod email;
 /// Another password.
 mod password;
 /// What they say of themselves.
@@ -25,6 +27,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(profile::me, profile::update_me))
         .routes(routes!(password::change_password))
+        .routes(routes!(email::change_email))
+        .routes(routes!(email::request_verification))
         .routes(routes!(devices::list_devices, devices::end_devices))
         .routes(routes!(devices::end_device))
         .routes(routes!(

@@ -18,6 +18,8 @@ mod devices;
 mod email;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Links that came by mail, and invitations.
+mod links;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.

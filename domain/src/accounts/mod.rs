@@ -6,6 +6,10 @@ mod avatar;
 mod challenge;
 /// The devices that a person is signed in on, as they see them.
 mod devices;
+/// Invitations: each lets one person register.
+mod invites;
+/// Single-use links that are sent by mail.
+mod links;
 /// Pictures made small.
 pub mod picture;
 /// Roles and what each includes.
@@ -26,6 +30,8 @@ mod users;
 pub use avatar::{Avatar, AvatarStatus};
 pub use challenge::Challenge;
 pub use devices::Device;
+pub use invites::Invite;
+pub use links::{Link, Purpose};
 pub use role::Role;
 pub use seal::Sealer;
 pub use second_factor::{Enrolment, SecondFactor, SecondFactorError};

@@ -12,6 +12,7 @@ pub struct Expired {
     pub throttles: u64,
     pub tickets: u64,
     pub challenges: u64,
+    pub links: u64,
     pub avatars: u64,
     pub cached: u64,
     pub sweeps: u64,
@@ -33,7 +34,7 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, pictures that were never sent, cached values, sweeps of last quarter, and
+/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, links of mails, pictures that were never sent, cached values, sweeps of last quarter, and
 /// the progress of videos that are not being made.
 ///
 /// # Errors
@@ -60,6 +61,11 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             db,
             "delete from login_challenges where hash = any(array(
                 select hash from login_challenges where expires_at < now() limit $1))"
+        ),
+        links: delete_all!(
+            db,
+            "delete from account_links where hash = any(array(
+                select hash from account_links where expires_at < now() - interval '7 days' limit $1))"
         ),
         avatars: delete_all!(
             db,

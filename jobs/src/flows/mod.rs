@@ -1,5 +1,7 @@
 //! A row and its jobs, in one function and one transaction: what is written is worked on, and nothing else is.
 
+/// Mail about accounts.
+mod account;
 /// A person's picture.
 mod avatar;
 /// Drop copies that are not watched any more.
@@ -11,6 +13,7 @@ mod upload;
 /// Begin, retry, cancel and delete a video.
 mod video;
 
+pub use account::{mail_account, mail_account_at};
 pub use avatar::{receive_avatar, show_avatar};
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
