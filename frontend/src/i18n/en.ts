@@ -14,6 +14,9 @@ export default {
     newTab: 'opens in a new tab',
   },
   nav: {
+    forgot: 'Forgot your password?',
+    verify: 'Your email address',
+    invites: 'Invitations',
     profile: 'Profile',
     main: 'Main navigation',
     home: 'Home',

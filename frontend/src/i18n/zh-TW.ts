@@ -16,6 +16,9 @@ const messages: typeof en = {
     newTab: '在新分頁開啟',
   },
   nav: {
+    forgot: '忘記密碼',
+    verify: '電子郵件地址',
+    invites: '邀請',
     profile: '個人資料',
     main: '主選單',
     home: '首頁',
