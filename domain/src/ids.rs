@@ -66,3 +66,7 @@ id! {
     /// An invitation to register.
     InviteId
 }
+id! {
+    /// A copy of what an account holds.
+    ExportId
+}

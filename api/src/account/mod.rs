@@ -6,6 +6,10 @@ mod avatar;
 mod devices;
 /// Their address.
 mod email;
+/// A copy of what the account holds.
+mod export;
+/// Leaving.
+mod farewell;
 /// Another password.
 mod password;
 /// What they say of themselves.
@@ -31,6 +35,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(email::request_verification))
         .routes(routes!(devices::list_devices, devices::end_devices))
         .routes(routes!(devices::end_device))
+        .routes(routes!(export::export_account))
+        .routes(routes!(export::get_export))
+        .routes(routes!(farewell::delete_account))
         .routes(routes!(
             second_factor::get_second_factor,
             second_factor::enrol_second_factor

@@ -16,6 +16,8 @@ mod delivery;
 mod devices;
 /// The links that end mail of a kind.
 mod email;
+/// Leaving, and taking one's data along.
+mod farewell;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// Links that came by mail, and invitations.

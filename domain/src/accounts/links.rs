@@ -16,6 +16,8 @@ pub enum Purpose {
     ChangeEmail,
     /// Chooses another password without the old one.
     ResetPassword,
+    /// Fetches a copy of what the account holds.
+    Export,
 }
 
 impl Purpose {
@@ -25,13 +27,19 @@ impl Purpose {
             Self::VerifyEmail => "verify_email",
             Self::ChangeEmail => "change_email",
             Self::ResetPassword => "reset_password",
+            Self::Export => "export",
         }
     }
 
     fn from_column(word: &str) -> Option<Self> {
-        [Self::VerifyEmail, Self::ChangeEmail, Self::ResetPassword]
-            .into_iter()
-            .find(|purpose| purpose.word() == word)
+        [
+            Self::VerifyEmail,
+            Self::ChangeEmail,
+            Self::ResetPassword,
+            Self::Export,
+        ]
+        .into_iter()
+        .find(|purpose| purpose.word() == word)
     }
 
     /// How long such a link is good, in hours.
@@ -39,6 +47,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail | Self::ChangeEmail => 24,
             Self::ResetPassword => 1,
+            Self::Export => 7 * 24,
         }
     }
 }

@@ -151,6 +151,11 @@ impl Sender {
             Message::PasswordChanged { .. } => {
                 Some(letters::password_changed(&reader, &self.at("forgot")))
             }
+            Message::ExportReady { user } => {
+                let purpose = Purpose::Export;
+                let url = self.link(conn, email, *user, purpose).await?;
+                url.map(|url| letters::export_ready(&reader, &url, purpose.hours() / 24))
+            }
             Message::AccountDeleted => Some(letters::account_deleted(&reader)),
         })
     }
@@ -171,6 +176,7 @@ impl Sender {
         let page = match purpose {
             Purpose::VerifyEmail | Purpose::ChangeEmail => "verify",
             Purpose::ResetPassword => "reset",
+            Purpose::Export => "api/export",
         };
         Ok(Some(self.page(page, &token)))
     }

@@ -28,6 +28,8 @@ pub enum Message {
     ResetPassword { user: UserId },
     /// One's password was changed.
     PasswordChanged { user: UserId },
+    /// A copy of what one's account holds can be fetched.
+    ExportReady { user: UserId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -43,6 +45,7 @@ impl Message {
             Self::AddressChanged { .. } => "address_changed",
             Self::ResetPassword { .. } => "reset_password",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::ExportReady { .. } => "export_ready",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -57,6 +60,7 @@ impl Message {
             | Self::AddressChanged { .. }
             | Self::ResetPassword { .. }
             | Self::PasswordChanged { .. }
+            | Self::ExportReady { .. }
             | Self::AccountDeleted => None,
         }
     }

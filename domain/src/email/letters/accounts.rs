@@ -86,6 +86,24 @@ pub fn reset_password(reader: &Reader<'_>, url: &str, hours: u32) -> Letter {
     }
 }
 
+/// Says where a copy of what the account holds can be fetched, for `days`.
+pub fn export_ready(reader: &Reader<'_>, url: &str, days: u32) -> Letter {
+    match reader.language {
+        Language::ZhTw => reader
+            .letter("您的資料副本已準備好")
+            .paragraph("您要求的 Millrace 帳號資料副本已經可以下載。")
+            .action("下載", url)
+            .note(format!("這個連結在 {days} 天內有效。任何擁有連結的人都能下載，請勿轉寄。")),
+        Language::En => reader
+            .letter("Your data is ready")
+            .paragraph("The copy of your Millrace account that you asked for can be downloaded.")
+            .action("Download", url)
+            .note(format!(
+                "The link is good for {days} days. Whoever has it can download your data: do not pass it on."
+            )),
+    }
+}
+
 /// Says farewell after an account and everything in it was deleted.
 pub fn account_deleted(reader: &Reader<'_>) -> Letter {
     match reader.language {

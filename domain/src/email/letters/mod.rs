@@ -6,8 +6,8 @@ mod accounts;
 mod videos;
 
 pub use accounts::{
-    account_deleted, address_changed, change_address, password_changed, reset_password,
-    verify_address,
+    account_deleted, address_changed, change_address, export_ready, password_changed,
+    reset_password, verify_address,
 };
 pub use videos::{video_failed, video_ready};
 
@@ -89,6 +89,7 @@ mod tests {
                 ("address_changed", address_changed(&reader)),
                 ("reset_password", reset_password(&reader, url, 1)),
                 ("password_changed", password_changed(&reader, url)),
+                ("export_ready", export_ready(&reader, url, 7)),
                 ("account_deleted", account_deleted(&reader)),
             ];
             for (name, letter) in letters {
