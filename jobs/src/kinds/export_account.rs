@@ -65,10 +65,6 @@ fn pack(parts: &[(&'static str, Value)]) -> ZipResult<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop there"
-)]
 mod tests {
     use std::io::Read as _;
 
