@@ -57,6 +57,7 @@ impl Deref for App {
 /// The settings that handlers need.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    pub public_url: url::Url,
     pub registration: Registration,
     /// Whether staff need a second factor to use their rights.
     pub staff_second_factor: bool,
@@ -74,6 +75,8 @@ pub(crate) struct Settings {
     pub register_bucket: Bucket,
     /// Socket tickets of one person.
     pub ticket_bucket: Bucket,
+    /// Mails that one person, or one name, asks for.
+    pub mail_bucket: Bucket,
     /// Pictures of themselves that one person begins to send.
     pub avatar_bucket: Bucket,
     /// Uploads that one person begins.
@@ -102,6 +105,7 @@ impl Settings {
         let auth = &config.auth;
         let public = config.server.public_url.origin().ascii_serialization();
         Self {
+            public_url: config.server.public_url.clone(),
             registration: auth.registration,
             staff_second_factor: auth.staff_second_factor,
             refresh_ttl: auth.refresh_ttl,
@@ -113,6 +117,7 @@ impl Settings {
             address_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 20),
             register_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 5),
             ticket_bucket: Bucket::new(60, Duration::from_secs(1)),
+            mail_bucket: Bucket::new(3, Duration::from_secs(600)),
             avatar_bucket: Bucket::new(10, Duration::from_secs(30)),
             upload_bucket: Bucket::new(200, Duration::from_secs(2)),
             view_bucket: Bucket::new(30, Duration::from_secs(600)),

@@ -117,6 +117,7 @@ async fn get_config(State(app): State<App>) -> Json<PublicConfig> {
         allowed_extensions: EXTENSIONS.to_vec(),
         registration: match app.settings.registration {
             Registration::Open => "open",
+            Registration::Invite => "invite",
             Registration::Closed => "closed",
         },
         version: env!("CARGO_PKG_VERSION"),

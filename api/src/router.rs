@@ -35,6 +35,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(auth::routes::router())
         .merge(auth::second_step::router())
+        .merge(auth::links::router())
         .merge(account::router())
         .merge(uploads::router())
         .merge(videos::routes::router())

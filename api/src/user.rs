@@ -27,6 +27,8 @@ pub(crate) struct UserView {
     time_zone: Option<String>,
     /// Whether log-in asks for a code besides the password.
     second_factor: bool,
+    /// Whether the address was proven by a link.
+    email_verified: bool,
     is_active: bool,
     created_at: DateTime<Utc>,
 }
@@ -43,6 +45,7 @@ impl From<User> for UserView {
             language: user.language,
             time_zone: user.time_zone,
             second_factor: user.second_factor,
+            email_verified: user.email_verified,
             is_active: user.is_active,
             created_at: user.created_at,
         }

@@ -82,6 +82,8 @@ pub struct Storage {
 #[serde(rename_all = "snake_case")]
 pub enum Registration {
     Open,
+    /// Who has an invitation.
+    Invite,
     Closed,
 }
 

@@ -70,3 +70,11 @@ id! {
     /// A picture that may stand for a video.
     ThumbnailId
 }
+id! {
+    /// An invitation to register.
+    InviteId
+}
+id! {
+    /// A copy of what an account holds.
+    ExportId
+}

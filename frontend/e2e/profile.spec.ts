@@ -16,7 +16,7 @@ function codeOf(key: string, time: number): string {
 }
 
 /** A picture of 2 by 2 pixels. */
-const PICTURE = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR42mOQLboKQQwQCgAs8gZhrPAtUAAAAABJRU5ErkJggg==', 'base64')
+const PICTURE = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGM4oaEBRAwQCgAhLgRhHuBtwgAAAABJRU5ErkJggg==', 'base64')
 
 test('a person says something of themselves and gets a picture', async ({ page }) => {
   const faults = watchConsole(page)
@@ -117,4 +117,39 @@ test('another password is taken, and the old one is refused', async ({ page }) =
   await page.getByLabel('Current password').fill(person.password)
   await page.getByRole('button', { name: 'Change password' }).click()
   await expect(page.getByText('Your password is changed.')).toBeVisible()
+})
+
+test('who leaves is out, and their name opens nothing any more', async ({ page }) => {
+  const person = somebody()
+  await register(page, person)
+  await page.goto('/profile/data')
+  await page.getByRole('button', { name: 'Ask for a copy' }).click()
+  await expect(page.getByText('The copy is being made.')).toBeVisible()
+  await page.getByRole('button', { name: 'Delete account' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Password', { exact: true }).fill('wrong')
+  await dialog.getByRole('button', { name: 'Delete everything' }).click()
+  await expect(dialog.getByText('This password is wrong.')).toBeVisible()
+  await dialog.getByLabel('Password', { exact: true }).fill(person.password)
+  await dialog.getByRole('button', { name: 'Delete everything' }).click()
+  await expect(page.getByText('Your account is being deleted.')).toBeVisible()
+  await page.goto('/login')
+  await logIn(page, person)
+  await expect(page.getByRole('alert')).toBeVisible()
+  await expect(page).toHaveURL(/\/login/)
+})
+
+test('links of mails that are over say so, and forgetting says the same for everybody', async ({ page }) => {
+  await page.goto('/forgot')
+  await page.getByLabel('Username or email').fill('nobody-at-all')
+  await page.getByRole('button', { name: 'Send a link' }).click()
+  await expect(page.getByRole('heading', { name: 'Look into your mailbox' })).toBeVisible()
+  await shot(page, 'forgot')
+  await page.goto(`/reset?token=${'x'.repeat(43)}`)
+  await page.getByLabel('New password').fill('copper-lantern-17-meadow')
+  await page.getByRole('button', { name: 'Change password' }).click()
+  await expect(page.getByRole('heading', { name: 'This link is not good any more' })).toBeVisible()
+  await page.goto(`/verify?token=${'x'.repeat(43)}`)
+  await page.getByRole('button', { name: 'Confirm my address' }).click()
+  await expect(page.getByRole('heading', { name: 'This link is not good any more' })).toBeVisible()
 })

@@ -105,7 +105,7 @@ async fn orphans<'a>(
         .iter()
         .filter_map(|(_, place)| match *place {
             Place::Made { video, generation } => Some((group(video, generation), *place)),
-            Place::Source(_) | Place::Avatar(_) => None,
+            Place::Source(_) | Place::Avatar(_) | Place::Export(_) => None,
         })
         .collect();
     let groups: Vec<uuid::Uuid> = writers.keys().copied().collect();

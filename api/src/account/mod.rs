@@ -4,6 +4,12 @@
 mod avatar;
 /// The devices they are signed in on.
 mod devices;
+/// Their address.
+mod email;
+/// A copy of what the account holds.
+mod export;
+/// Leaving.
+mod farewell;
 /// Another password.
 mod password;
 /// What they say of themselves.
@@ -25,8 +31,13 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(profile::me, profile::update_me))
         .routes(routes!(password::change_password))
+        .routes(routes!(email::change_email))
+        .routes(routes!(email::request_verification))
         .routes(routes!(devices::list_devices, devices::end_devices))
         .routes(routes!(devices::end_device))
+        .routes(routes!(export::export_account))
+        .routes(routes!(export::get_export))
+        .routes(routes!(farewell::delete_account))
         .routes(routes!(
             second_factor::get_second_factor,
             second_factor::enrol_second_factor

@@ -1,7 +1,11 @@
 //! Another password.
 
 use axum::{extract::State, http::StatusCode};
-use millrace_domain::accounts::{Session, User};
+use millrace_domain::{
+    accounts::{Session, User},
+    email::Message,
+};
+use millrace_jobs::flows;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -57,7 +61,10 @@ pub(super) async fn change_password(
         "password_changed",
     )
     .await?;
+    let message = Message::PasswordChanged { user: user.id };
+    let wake = flows::mail_account(&mut tx, user, &message).await?;
     tx.commit().await?;
+    wake.fire(&app.notifier);
     app.relay.recheck_sessions();
     tracing::info!("changed a password");
     Ok(StatusCode::NO_CONTENT)

@@ -4,6 +4,8 @@
 mod bulk;
 /// One job as it is shown.
 mod detail;
+/// Invitations to register.
+mod invites;
 /// Jobs: list, look, act.
 mod jobs;
 /// Queues: look, pause, resume.
@@ -17,5 +19,8 @@ use crate::app::App;
 
 /// The routes below /api/admin.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    jobs::router().merge(bulk::router()).merge(queues::router())
+    jobs::router()
+        .merge(bulk::router())
+        .merge(queues::router())
+        .merge(invites::router())
 }

@@ -31,10 +31,6 @@ pub(crate) struct Operator(pub CurrentUser);
 
 /// Somebody who may act on people and settings.
 #[derive(Debug, Clone)]
-#[expect(
-    dead_code,
-    reason = "for the routes of the admin screens, which come next"
-)]
 pub(crate) struct Admin(pub CurrentUser);
 
 impl FromRequestParts<App> for CurrentUser {

@@ -4,6 +4,8 @@
 mod caller;
 /// The refresh cookie, and the check of who may use it.
 mod cookie;
+/// Links that came by mail.
+pub(crate) mod links;
 /// Argon2id off the async threads.
 mod password;
 /// Register, log in, refresh, log out.
@@ -13,15 +15,11 @@ pub(crate) mod second_step;
 /// Access tokens.
 mod token;
 
-#[expect(
-    unused_imports,
-    reason = "for the routes of people and settings, which come next"
-)]
-pub(crate) use caller::Admin;
-pub(crate) use caller::{Auditor, CurrentUser, MaybeUser, Operator};
+pub(crate) use caller::{Admin, Auditor, CurrentUser, MaybeUser, Operator};
 pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
+pub(crate) use links::email_taken;
 pub(crate) use password::Passwords;
 pub use password::hash_password;
-pub(crate) use routes::throttle;
+pub(crate) use routes::{is_email, throttle};
 pub(crate) use second_step::wrong_code;
 pub(crate) use token::{Access, AccessTokens, SigningKey, TokenOptions};

@@ -8,14 +8,16 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use millrace_config::Registration;
-use millrace_domain::accounts::{
-    self, Challenge, NewUser, Role, Rotation, Session, User, UserError,
+use millrace_domain::{
+    accounts::{self, Challenge, Invite, NewUser, Role, Rotation, Session, User, UserError},
+    email::Message,
 };
+use millrace_jobs::flows;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{REFRESH_COOKIE, SameOrigin, cookie::set_cookie, second_step};
+use super::{REFRESH_COOKIE, SameOrigin, cookie::set_cookie, email_taken, second_step};
 use crate::{
     address::Address,
     app::App,
@@ -45,6 +47,9 @@ struct RegisterRequest {
     password: String,
     /// `zh-TW` (the default) or `en`.
     language: Option<String>,
+    /// The token of an invitation, where registration is by invitation only.
+    #[schema(max_length = 200)]
+    invite: Option<String>,
 }
 
 /// A log-in.
@@ -70,7 +75,7 @@ pub(crate) struct LoginResponse {
     post, path = "/api/auth/register", operation_id = "register_user", tag = "accounts", request_body = RegisterRequest,
     responses(
         (status = 201, body = UserView),
-        (status = 403, description = "registration is closed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`registration_closed`; `invite_needed`; `invite_over`: it is unknown, was used, or is too old", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "`username_taken` or `email_taken`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation` or `weak_password`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
@@ -82,13 +87,7 @@ async fn register(
     Address(address): Address,
     Body(body): Body<RegisterRequest>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
-    if app.settings.registration == Registration::Closed {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "registration_closed",
-            "registration is closed",
-        ));
-    }
+    let invite = may_register(&app, body.invite.as_deref())?;
     let (username, email, language) = check_registration(&body)?;
     throttle(
         &app,
@@ -96,6 +95,11 @@ async fn register(
         app.settings.register_bucket,
     )
     .await?;
+    if let Some(invite) = invite
+        && !Invite::is_good(&app.db, invite).await?
+    {
+        return Err(invite_over());
+    }
     let about = vec![username.clone(), email.clone()];
     let password_hash = app.passwords.hash(body.password, about).await?;
     let new = NewUser {
@@ -105,19 +109,54 @@ async fn register(
         role: Role::User,
         language: &language,
     };
-    let user = User::create(&app.db, new)
+    let mut tx = app.db.begin().await?;
+    let user = User::create(&mut *tx, new)
         .await
         .map_err(|error| match error {
             UserError::UsernameTaken => {
                 Problem::conflict("username_taken", "the user name is taken")
                     .at("username", "is taken")
             }
-            UserError::EmailTaken => Problem::conflict("email_taken", "the email address is taken")
-                .at("email", "is taken"),
+            UserError::EmailTaken => email_taken(),
             UserError::Database(error) => error.into(),
         })?;
+    if let Some(invite) = invite
+        && !Invite::redeem(&mut tx, invite, user.id).await?
+    {
+        return Err(invite_over());
+    }
+    let message = Message::VerifyAddress { user: user.id };
+    let wake = flows::mail_account(&mut tx, &user, &message).await?;
+    tx.commit().await?;
+    wake.fire(&app.notifier);
     tracing::info!(user.id = %user.id, "registered a user");
     Ok((StatusCode::CREATED, Json(user.into())))
+}
+
+/// The invitation that the registration needs, if it does.
+fn may_register<'a>(app: &App, invite: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
+    match (app.settings.registration, invite) {
+        (Registration::Open, _) => Ok(None),
+        (Registration::Invite, Some(invite)) => Ok(Some(invite)),
+        (Registration::Invite, None) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "invite_needed",
+            "registration is by invitation",
+        )),
+        (Registration::Closed, _) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "registration_closed",
+            "registration is closed",
+        )),
+    }
+}
+
+fn invite_over() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "invite_over",
+        "the invitation is unknown, was used, or is too old",
+    )
 }
 
 fn check_registration(body: &RegisterRequest) -> Result<(String, String, String), Problem> {
@@ -142,7 +181,7 @@ fn check_registration(body: &RegisterRequest) -> Result<(String, String, String)
 }
 
 /// Something before and after one `@`, no spaces, and a host that could exist. Only a mail that arrives proves more.
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let Some((local, host)) = text.split_once('@') else {
         return false;
     };

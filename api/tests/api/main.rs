@@ -20,12 +20,16 @@ mod delivery;
 mod devices;
 /// The links that end mail of a kind.
 mod email;
+/// Leaving, and taking one's data along.
+mod farewell;
 /// Channels, following, the feed.
 mod follows;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// Likes and their count.
 mod likes;
+/// Links that came by mail, and invitations.
+mod links;
 /// What is logged of a request, and what is not.
 mod logs;
 /// The committed OpenAPI document.

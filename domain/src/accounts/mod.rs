@@ -6,6 +6,14 @@ mod avatar;
 mod challenge;
 /// The devices that a person is signed in on, as they see them.
 mod devices;
+/// A copy of what an account holds.
+mod export;
+/// The end of an account.
+mod farewell;
+/// Invitations: each lets one person register.
+mod invites;
+/// Single-use links that are sent by mail.
+mod links;
 /// Pictures made small.
 pub mod picture;
 /// Roles and what each includes.
@@ -26,6 +34,10 @@ mod users;
 pub use avatar::{Avatar, AvatarStatus};
 pub use challenge::Challenge;
 pub use devices::Device;
+pub use export::Export;
+pub use farewell::Leftovers;
+pub use invites::Invite;
+pub use links::{Link, Purpose};
 pub use role::Role;
 pub use seal::Sealer;
 pub use second_factor::{Enrolment, SecondFactor, SecondFactorError};

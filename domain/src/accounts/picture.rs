@@ -102,10 +102,6 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop there"
-)]
 mod tests {
     use super::*;
     use image::{Rgba, RgbaImage};

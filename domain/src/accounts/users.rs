@@ -22,6 +22,8 @@ pub struct User {
     pub time_zone: Option<String>,
     /// Whether log-in asks for a second factor.
     pub second_factor: bool,
+    /// Whether the address was proven to be theirs.
+    pub email_verified: bool,
     pub is_active: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -84,6 +86,7 @@ struct Row {
     language: String,
     time_zone: Option<String>,
     second_factor: bool,
+    email_verified: bool,
     is_active: bool,
     created_at: DateTime<Utc>,
 }
@@ -100,6 +103,7 @@ impl From<Row> for User {
             language: row.language,
             time_zone: row.time_zone,
             second_factor: row.second_factor,
+            email_verified: row.email_verified,
             is_active: row.is_active,
             created_at: row.created_at,
         }
@@ -117,7 +121,7 @@ impl User {
             r#"insert into users (id, username, email, password, role, language)
                values ($1, $2::text::citext, $3::text::citext, $4, $5, $6)
                returning id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
-                         time_zone, false as "second_factor!", is_active, created_at"#,
+                         time_zone, false as "second_factor!", false as "email_verified!", is_active, created_at"#,
             UserId::new().0,
             new.username,
             new.email,
@@ -140,7 +144,8 @@ impl User {
             r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
                       time_zone, is_active, created_at,
                       exists(select from second_factors where user_id = $1 and confirmed_at is not null)
-                          as "second_factor!"
+                          as "second_factor!",
+                      email_verified_at is not null as "email_verified!"
                  from users where id = $1"#,
             id.0,
         )
@@ -164,7 +169,8 @@ impl User {
             r#"select u.id, u.username::text as "username!", u.email::text as "email!", u.role, u.avatar, u.bio,
                       u.language, u.time_zone, u.is_active, u.created_at,
                       exists(select from second_factors where user_id = $1 and confirmed_at is not null)
-                          as "second_factor!"
+                          as "second_factor!",
+                      email_verified_at is not null as "email_verified!"
                  from users u join sessions s on s.user_id = u.id
                 where u.id = $1 and s.id = $2 and u.is_active and s.revoked_at is null"#,
             id.0,
@@ -188,7 +194,8 @@ impl User {
             r#"select id, username::text as "username!", email::text as "email!", role, avatar, bio, language,
                       time_zone, is_active, created_at, password,
                       exists(select from second_factors f where f.user_id = users.id and f.confirmed_at is not null)
-                          as "second_factor!"
+                          as "second_factor!",
+                      email_verified_at is not null as "email_verified!"
                  from users where username = $1::text::citext or email = $1::text::citext limit 1"#,
             identifier,
         )
@@ -205,6 +212,7 @@ impl User {
                 language: row.language,
                 time_zone: row.time_zone,
                 second_factor: row.second_factor,
+                email_verified: row.email_verified,
                 is_active: row.is_active,
                 created_at: row.created_at,
             },
@@ -244,6 +252,76 @@ impl User {
         .execute(db)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Chooses another password by a link: whatever the old one was.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn reset_password(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        new_hash: &str,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update users set password = $2 where id = $1",
+            id.0,
+            new_hash
+        )
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+
+    /// The address is proven, if it is still that of the account; false if it is not.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn verify_email(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        email: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query!(
+            "update users set email_verified_at = now() where id = $1 and email = $2::text::citext",
+            id.0,
+            email
+        )
+        .execute(db)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Gives the account another address, which is proven.
+    ///
+    /// # Errors
+    /// [`UserError::EmailTaken`]
+    pub async fn change_email(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+        email: &str,
+    ) -> Result<(), UserError> {
+        sqlx::query!(
+            "update users set email = $2::text::citext, email_verified_at = now() where id = $1",
+            id.0,
+            email
+        )
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+
+    /// Whether an account has this address.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn has_email(db: impl PgExecutor<'_>, email: &str) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(
+            r#"select exists(select from users where email = $1::text::citext) as "taken!""#,
+            email
+        )
+        .fetch_one(db)
+        .await
     }
 
     /// Changes what a person says of themselves.

@@ -15,6 +15,8 @@ use super::{
     letters::{self, Reader},
 };
 use crate::{
+    accounts::{Link, Purpose, User},
+    ids::UserId,
     notifications,
     videos::{Status, Video},
 };
@@ -130,8 +132,53 @@ impl Sender {
                     let url = self.at(&format!("videos/{}", video.id));
                     letters::video_failed(&reader, &video.title, video.error_code.as_deref(), &url)
                 }),
+            Message::VerifyAddress { user } => {
+                let purpose = Purpose::VerifyEmail;
+                let url = self.link(conn, email, *user, purpose).await?;
+                url.map(|url| letters::verify_address(&reader, &url, purpose.hours()))
+            }
+            Message::ChangeAddress { user } => {
+                let purpose = Purpose::ChangeEmail;
+                let url = self.link(conn, email, *user, purpose).await?;
+                url.map(|url| letters::change_address(&reader, &url, purpose.hours()))
+            }
+            Message::ResetPassword { user } => {
+                let purpose = Purpose::ResetPassword;
+                let url = self.link(conn, email, *user, purpose).await?;
+                url.map(|url| letters::reset_password(&reader, &url, purpose.hours()))
+            }
+            Message::AddressChanged { .. } => Some(letters::address_changed(&reader)),
+            Message::PasswordChanged { .. } => {
+                Some(letters::password_changed(&reader, &self.at("forgot")))
+            }
+            Message::ExportReady { user } => {
+                let purpose = Purpose::Export;
+                let url = self.link(conn, email, *user, purpose).await?;
+                url.map(|url| letters::export_ready(&reader, &url, purpose.hours() / 24))
+            }
             Message::AccountDeleted => Some(letters::account_deleted(&reader)),
         })
+    }
+
+    /// The address of a single-use link in this mail, minted now; `None` if there is nobody any more whom it would help.
+    async fn link(
+        &self,
+        conn: &mut PgConnection,
+        email: &Email,
+        user: UserId,
+        purpose: Purpose,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let person = User::find(&mut *conn, user).await?;
+        if !person.is_some_and(|person| person.is_active) {
+            return Ok(None);
+        }
+        let token = Link::mint(conn, user, purpose, &email.to.address).await?;
+        let page = match purpose {
+            Purpose::VerifyEmail | Purpose::ChangeEmail => "verify",
+            Purpose::ResetPassword => "reset",
+            Purpose::Export => "api/export",
+        };
+        Ok(Some(self.page(page, &token)))
     }
 
     /// The address of a page.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::VideoId, notifications::Kind};
+use crate::{
+    ids::{UserId, VideoId},
+    notifications::Kind,
+};
 
 /// What a mail is about: ids only. A job's arguments can be read by people who look at jobs, so texts are made, and
 /// single-use links minted, when the mail is sent ([`Sender::compose`](super::Sender::compose)).
@@ -15,6 +18,18 @@ pub enum Message {
     VideoReady { video: VideoId },
     /// One's video could not be made.
     VideoFailed { video: VideoId },
+    /// Is this address yours?
+    VerifyAddress { user: UserId },
+    /// The same, to the address that one's account is to have.
+    ChangeAddress { user: UserId },
+    /// One's account has another address now: said to the one before.
+    AddressChanged { user: UserId },
+    /// Choose another password.
+    ResetPassword { user: UserId },
+    /// One's password was changed.
+    PasswordChanged { user: UserId },
+    /// A copy of what one's account holds can be fetched.
+    ExportReady { user: UserId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -25,6 +40,12 @@ impl Message {
         match self {
             Self::VideoReady { .. } => "video_ready",
             Self::VideoFailed { .. } => "video_failed",
+            Self::VerifyAddress { .. } => "verify_address",
+            Self::ChangeAddress { .. } => "change_address",
+            Self::AddressChanged { .. } => "address_changed",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::ExportReady { .. } => "export_ready",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -34,7 +55,13 @@ impl Message {
         match self {
             Self::VideoReady { .. } => Some(Kind::VideoReady),
             Self::VideoFailed { .. } => Some(Kind::VideoFailed),
-            Self::AccountDeleted => None,
+            Self::VerifyAddress { .. }
+            | Self::ChangeAddress { .. }
+            | Self::AddressChanged { .. }
+            | Self::ResetPassword { .. }
+            | Self::PasswordChanged { .. }
+            | Self::ExportReady { .. }
+            | Self::AccountDeleted => None,
         }
     }
 }

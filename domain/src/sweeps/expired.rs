@@ -12,6 +12,8 @@ pub struct Expired {
     pub throttles: u64,
     pub tickets: u64,
     pub challenges: u64,
+    pub links: u64,
+    pub exports: u64,
     pub avatars: u64,
     pub cached: u64,
     pub sweeps: u64,
@@ -34,8 +36,9 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, pictures that
-/// were never sent, cached values, sweeps and mails of last quarter (a key that is older than that may be used again), and
+/// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, links of mails,
+/// copies of accounts, pictures that were never sent, cached values, sweeps and mails of last quarter (a key that is older
+/// than that may be used again), and
 /// the progress of videos that are not being made.
 ///
 /// # Errors
@@ -62,6 +65,17 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             db,
             "delete from login_challenges where hash = any(array(
                 select hash from login_challenges where expires_at < now() limit $1))"
+        ),
+        links: delete_all!(
+            db,
+            "delete from account_links where hash = any(array(
+                select hash from account_links where expires_at < now() - interval '7 days' limit $1))"
+        ),
+        exports: delete_all!(
+            db,
+            "delete from exports where id = any(array(
+                select id from exports
+                 where expires_at < now() or key is null and created_at < now() - interval '1 day' limit $1))"
         ),
         avatars: delete_all!(
             db,

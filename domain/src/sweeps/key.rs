@@ -1,12 +1,14 @@
 //! Where an object lies, read from its key. Keys are made by the server alone, so what cannot be read is not ours.
 
-use crate::ids::{AvatarId, UploadId, VideoId};
+use crate::ids::{AvatarId, ExportId, UploadId, VideoId};
 
 /// What an object belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A picture of a person: `avatars/{avatar}/...`
     Avatar(AvatarId),
+    /// A copy of what an account holds: `exports/{export}/...`
+    Export(ExportId),
     /// The bytes of an upload: `raw/{upload}/...`
     Source(UploadId),
     /// What one generation of a video is made of: `hls/{video}/{generation}/...`, `images/{video}/{generation}/...`
@@ -15,7 +17,7 @@ pub enum Place {
 
 impl Place {
     /// The beginnings of all keys that are ours, in the order in which the store lists them.
-    pub const ROOTS: [&'static str; 4] = ["avatars/", "hls/", "images/", "raw/"];
+    pub const ROOTS: [&'static str; 5] = ["avatars/", "exports/", "hls/", "images/", "raw/"];
 
     /// `None` for a key that we did not make: such objects are left alone.
     pub fn of(key: &str) -> Option<Self> {
@@ -23,6 +25,7 @@ impl Place {
         let (id, rest) = rest.split_once('/')?;
         match root {
             "avatars" => (!rest.is_empty()).then_some(Self::Avatar(id.parse().ok()?)),
+            "exports" => (!rest.is_empty()).then_some(Self::Export(id.parse().ok()?)),
             "raw" => (!rest.is_empty()).then_some(Self::Source(id.parse().ok()?)),
             "hls" | "images" => {
                 let (generation, rest) = rest.split_once('/')?;
@@ -57,6 +60,8 @@ mod tests {
         let of = |key: String| Place::of(&key);
         let avatar = Place::Avatar(ID.parse().expect("an id"));
         assert_eq!(of(format!("avatars/{ID}/64.jpg")), Some(avatar));
+        let export = Place::Export(ID.parse().expect("an id"));
+        assert_eq!(of(format!("exports/{ID}/x.zip")), Some(export));
         assert_eq!(of(format!("raw/{ID}/source")), Some(source));
         assert_eq!(of(format!("hls/{ID}/2/v720/c0-1/seg_0.m4s")), Some(made));
         assert_eq!(of(format!("images/{ID}/2/poster-1.jpg")), Some(made));

@@ -19,15 +19,18 @@ pub async fn named(
     db: impl PgExecutor<'_>,
     keys: &[String],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let (mut uploads, mut videos, mut avatars) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let (mut uploads, mut videos) = (HashSet::new(), HashSet::new());
+    let (mut avatars, mut exports) = (HashSet::new(), HashSet::new());
     for place in keys.iter().filter_map(|key| Place::of(key)) {
         match place {
             Place::Avatar(avatar) => avatars.insert(avatar.0),
+            Place::Export(export) => exports.insert(export.0),
             Place::Source(upload) => uploads.insert(upload.0),
             Place::Made { video, .. } => videos.insert(video.0),
         };
     }
     let uploads: Vec<Uuid> = uploads.into_iter().collect();
+    let exports: Vec<Uuid> = exports.into_iter().collect();
     let avatars: Vec<Uuid> = avatars.into_iter().collect();
     let videos: Vec<Uuid> = videos.into_iter().collect();
     // By the video in the key, whatever the generation: a row's key always carries its own video.
@@ -47,11 +50,13 @@ pub async fn named(
                   union select 'avatars/' || a.id || '/' || n.name
                           from avatars a, (values ('64.jpg'), ('256.jpg')) n(name) where a.id = any($4) and a.status = 'ready'
                   union select 'avatars/' || id || '/source' from avatars
-                         where id = any($4) and status in ('pending', 'processing'))"#,
+                         where id = any($4) and status in ('pending', 'processing')
+                  union select key from exports where id = any($5) and expires_at > now() and key is not null)"#,
         keys,
         &videos,
         &uploads,
         &avatars,
+        &exports,
     )
     .fetch_all(db)
     .await?;

@@ -14,6 +14,9 @@ export default {
     newTab: 'opens in a new tab',
   },
   nav: {
+    forgot: 'Forgot your password?',
+    verify: 'Your email address',
+    invites: 'Invitations',
     profile: 'Profile',
     studio: 'Studio',
     main: 'Main navigation',
@@ -331,6 +334,7 @@ export default {
     pin_reply: 'Only a comment that is not a reply can be pinned.',
     already_reported: 'You have reported this already. Our staff will look at it.',
     own_content: 'This is your own.',
+    link_invalid: 'This link does not work any more.',
     search_too_broad: 'Too many jobs would have to be looked over. Add a state, or a narrower filter.',
   },
   videoErrors: {

@@ -16,6 +16,9 @@ const messages: typeof en = {
     newTab: '在新分頁開啟',
   },
   nav: {
+    forgot: '忘記密碼',
+    verify: '電子郵件地址',
+    invites: '邀請',
     profile: '個人資料',
     studio: '工作室',
     main: '主選單',
@@ -333,6 +336,7 @@ const messages: typeof en = {
     pin_reply: '只有非回覆的留言可以置頂。',
     already_reported: '您已檢舉過，我們的人員會查看。',
     own_content: '這是您自己的內容。',
+    link_invalid: '這個連結已失效。',
     search_too_broad: '要查看的工作太多，請加上狀態或更精確的條件。',
   },
   videoErrors: {

@@ -7,6 +7,7 @@ import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { channelRoutes } from '@/features/channels/routes'
 import { homeRoutes } from '@/features/home/routes'
+import { inviteRoutes } from '@/features/invites/routes'
 import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
@@ -35,6 +36,7 @@ const routes: RouteRecordRaw[] = [
   ...videoRoutes,
   ...channelRoutes,
   ...studioRoutes,
+  ...inviteRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

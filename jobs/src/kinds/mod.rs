@@ -27,6 +27,10 @@ crate::job::kinds! {
     resize_avatar::ResizeAvatar,
     /// Sends a mail.
     email::SendEmail,
+    /// Deletes an account with all that is its.
+    delete_account::DeleteAccount,
+    /// Makes a copy of what an account holds.
+    export_account::ExportAccount,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.

@@ -5,7 +5,10 @@ mod accounts;
 /// Letters about videos.
 mod videos;
 
-pub use accounts::{account_deleted, reset_password, verify_address};
+pub use accounts::{
+    account_deleted, address_changed, change_address, export_ready, password_changed,
+    reset_password, verify_address,
+};
 pub use videos::{video_failed, video_ready};
 
 use super::{Action, Language, Letter};
@@ -82,7 +85,11 @@ mod tests {
                 ("video_ready", ready),
                 ("video_failed", failed),
                 ("verify_address", verify_address(&reader, url, 24)),
+                ("change_address", change_address(&reader, url, 24)),
+                ("address_changed", address_changed(&reader)),
                 ("reset_password", reset_password(&reader, url, 1)),
+                ("password_changed", password_changed(&reader, url)),
+                ("export_ready", export_ready(&reader, url, 7)),
                 ("account_deleted", account_deleted(&reader)),
             ];
             for (name, letter) in letters {

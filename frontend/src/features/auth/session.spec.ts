@@ -18,6 +18,7 @@ function answer(token: string, expires_in = 900): Session {
     language: 'en',
     time_zone: null,
     second_factor: false,
+    email_verified: true,
     is_active: true,
     created_at: '2026-01-01T00:00:00Z',
   }

@@ -16,6 +16,22 @@ export function changePassword(current_password: string, new_password: string): 
   return send({ method: 'post', url: '/me/password', data: { current_password, new_password } })
 }
 
+export function requestVerification(): Promise<void> {
+  return send({ method: 'post', url: '/me/email/verification' })
+}
+
+export function changeEmail(email: string, password: string): Promise<void> {
+  return send({ method: 'post', url: '/me/email', data: { email, password } })
+}
+
+export function exportAccount(): Promise<void> {
+  return send({ method: 'post', url: '/me/export' })
+}
+
+export function deleteAccount(password: string): Promise<void> {
+  return send({ method: 'post', url: '/me/delete', data: { password } })
+}
+
 export function listDevices(): Promise<DeviceList> {
   return send({ method: 'get', url: '/me/sessions' })
 }

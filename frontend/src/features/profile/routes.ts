@@ -5,7 +5,7 @@ import { withTexts } from '@/i18n/withTexts'
 
 export const profileRoutes: RouteRecordRaw[] = [
   {
-    path: '/profile/:section(profile|security|devices)?',
+    path: '/profile/:section(profile|security|devices|data)?',
     component: withTexts(accountTexts, () => import('./ProfilePage.vue')),
     props: true,
     meta: { title: 'nav.profile', needsLogin: true },

@@ -1,0 +1,405 @@
+//! Links that came by mail, and invitations: each is good once, for its purpose, for a while.
+
+use millrace_domain::accounts::{Link, Purpose, Role, User};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::stack::{PASSWORD, Person, Stack, answer};
+
+const NEW: &str = "copper-lantern-17-meadow";
+
+/// What a mail to this person would hold: the token is made where the mail is written.
+async fn link(stack: &Stack, person: &Person, purpose: Purpose, email: &str) -> String {
+    let mut conn = stack.db.acquire().await.unwrap();
+    Link::mint(&mut conn, person.id, purpose, email)
+        .await
+        .unwrap()
+}
+
+async fn reset(stack: &Stack, token: &str, password: &str) -> (u16, String) {
+    let body = json!({"token": token, "password": password});
+    refusal(stack.post("/api/auth/reset", body).await)
+}
+
+async fn verify(stack: &Stack, token: &str) -> (u16, Value) {
+    let (status, body) = stack
+        .post("/api/auth/verify", json!({"token": token}))
+        .await;
+    (status.as_u16(), body)
+}
+
+fn refusal((status, problem): (StatusCode, Value)) -> (u16, String) {
+    let code = problem["code"].as_str().unwrap_or_default();
+    (status.as_u16(), code.to_owned())
+}
+
+/// The mails that are queued, by what they are about and to whom.
+async fn mails(stack: &Stack) -> Vec<(String, String)> {
+    sqlx::query_as("select message, recipient::text from emails order by id")
+        .fetch_all(&stack.db)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn forgetting_answers_the_same_whoever_is_meant() {
+    let stack = Stack::start().await;
+    stack.person("ann").await;
+    let gone = stack.person("bob").await;
+    assert!(User::set_active(&stack.db, gone.id, false).await.unwrap());
+    let before = mails(&stack).await.len();
+    for identifier in [
+        "ann",
+        "nobody",
+        "nobody@example.org",
+        "bob",
+        "Ann@example.org",
+    ] {
+        let body = json!({"identifier": identifier});
+        let (status, body) = stack.post("/api/auth/forgot", body).await;
+        assert_eq!((status.as_u16(), body), (202, Value::Null), "{identifier}");
+    }
+    let sent = mails(&stack).await.split_off(before);
+    let to_ann = ("reset_password".to_owned(), "ann@example.org".to_owned());
+    assert_eq!(sent, [to_ann.clone(), to_ann]);
+    // No job holds a secret: there is no token before the mail is written.
+    let minted: i64 = sqlx::query_scalar("select count(*) from account_links")
+        .fetch_one(&stack.db)
+        .await
+        .unwrap();
+    assert_eq!(minted, 0);
+    for name in ["ann", "nobody"] {
+        let codes = [
+            refusal(
+                stack
+                    .post("/api/auth/forgot", json!({"identifier": name}))
+                    .await,
+            )
+            .0,
+            refusal(
+                stack
+                    .post("/api/auth/forgot", json!({"identifier": name}))
+                    .await,
+            )
+            .0,
+            refusal(
+                stack
+                    .post("/api/auth/forgot", json!({"identifier": name}))
+                    .await,
+            )
+            .0,
+        ];
+        assert_eq!(codes, [202, 202, 429], "{name}");
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_resets_the_password_once_and_signs_everybody_out() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    let token = link(&stack, &ann, Purpose::ResetPassword, "ann@example.org").await;
+    let other = link(&stack, &ann, Purpose::ResetPassword, "ann@example.org").await;
+    // A weak one does not use it up.
+    assert_eq!(
+        reset(&stack, &token, "ann12345").await,
+        (422, "weak_password".to_owned())
+    );
+    assert_eq!(reset(&stack, &token, NEW).await.0, 204);
+    assert_eq!(stack.get_as(&ann, "/api/me").await.0, 401);
+    for (password, expected) in [(PASSWORD, 401), (NEW, 200)] {
+        let body = json!({"identifier": "ann", "password": password});
+        assert_eq!(stack.post("/api/auth/login", body).await.0, expected);
+    }
+    let over = (410, "link_over".to_owned());
+    // Used, ended with the one that was used, unknown.
+    for token in [token.as_str(), &other, "nonsense", ""] {
+        assert_eq!(reset(&stack, token, PASSWORD).await, over);
+    }
+    let told = mails(&stack).await.pop().unwrap();
+    assert_eq!(
+        told,
+        ("password_changed".to_owned(), "ann@example.org".to_owned())
+    );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_resets_at_once_one_counts() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    let token = link(&stack, &ann, Purpose::ResetPassword, "ann@example.org").await;
+    let (one, two) = tokio::join!(
+        reset(&stack, &token, NEW),
+        reset(&stack, &token, "amber-glacier-58-thimble")
+    );
+    let mut both = [one.0, two.0];
+    both.sort_unstable();
+    assert_eq!(both, [204, 410]);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_time_and_the_account_and_serves_one_purpose() {
+    let stack = Stack::start().await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let late = link(&stack, &ann, Purpose::ResetPassword, "ann@example.org").await;
+    sqlx::query("update account_links set expires_at = now() - interval '1 second'")
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    let verifies = link(&stack, &ann, Purpose::VerifyEmail, "ann@example.org").await;
+    let resets = link(&stack, &ann, Purpose::ResetPassword, "ann@example.org").await;
+    let locked = link(&stack, &bob, Purpose::ResetPassword, "bob@example.org").await;
+    assert!(User::set_active(&stack.db, bob.id, false).await.unwrap());
+    for token in [&late, &verifies, &locked] {
+        assert_eq!(
+            reset(&stack, token, NEW).await,
+            (410, "link_over".to_owned())
+        );
+    }
+    assert_eq!(verify(&stack, &resets).await.0, 410);
+    assert_eq!(verify(&stack, &verifies).await.0, 200);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_is_proven_by_its_link() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    assert_eq!(
+        mails(&stack).await,
+        [("verify_address".to_owned(), "ann@example.org".to_owned())]
+    );
+    let (_, me) = stack.get_as(&ann, "/api/me").await;
+    assert_eq!(me["email_verified"], false);
+    let path = "/api/me/email/verification";
+    assert_eq!(stack.post_as(&ann, path, json!({})).await.0, 202);
+    let token = link(&stack, &ann, Purpose::VerifyEmail, "ann@example.org").await;
+    let (status, body) = verify(&stack, &token).await;
+    assert_eq!((status, body["changed"].as_bool()), (200, Some(false)));
+    assert_eq!(verify(&stack, &token).await.0, 410);
+    let (_, me) = stack.get_as(&ann, "/api/me").await;
+    assert_eq!(me["email_verified"], true);
+    let again = stack.post_as(&ann, path, json!({})).await;
+    assert_eq!(refusal(again), (409, "email_verified".to_owned()));
+    // One to an address that the account had before proves nothing.
+    let old = link(&stack, &ann, Purpose::VerifyEmail, "old@example.org").await;
+    assert_eq!(verify(&stack, &old).await.0, 410);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn another_address_counts_once_it_is_proven_and_the_old_one_is_told() {
+    let stack = Stack::start().await;
+    let (ann, _bob) = (stack.person("ann").await, stack.person("bob").await);
+    let ask = |email: &str, password: &str| {
+        stack.post_as(
+            &ann,
+            "/api/me/email",
+            json!({"email": email, "password": password}),
+        )
+    };
+    assert_eq!(
+        refusal(ask("new@example.org", "wrong").await),
+        (422, "wrong_password".to_owned())
+    );
+    assert_eq!(
+        refusal(ask("nonsense", PASSWORD).await),
+        (422, "validation".to_owned())
+    );
+    assert_eq!(
+        refusal(ask("Bob@example.org", PASSWORD).await),
+        (409, "email_taken".to_owned())
+    );
+    assert_eq!(ask("new@example.org", PASSWORD).await.0, 202);
+    let sent = mails(&stack).await.pop().unwrap();
+    assert_eq!(
+        sent,
+        ("change_address".to_owned(), "new@example.org".to_owned())
+    );
+    let (_, me) = stack.get_as(&ann, "/api/me").await;
+    assert_eq!(me["email"], "ann@example.org");
+
+    let token = link(&stack, &ann, Purpose::ChangeEmail, "new@example.org").await;
+    let (status, body) = verify(&stack, &token).await;
+    assert_eq!(
+        (status, body["email"].as_str(), body["changed"].as_bool()),
+        (200, Some("new@example.org"), Some(true))
+    );
+    let (_, me) = stack.get_as(&ann, "/api/me").await;
+    assert_eq!(
+        (me["email"].as_str(), me["email_verified"].as_bool()),
+        (Some("new@example.org"), Some(true))
+    );
+    let told = mails(&stack).await.pop().unwrap();
+    assert_eq!(
+        told,
+        ("address_changed".to_owned(), "ann@example.org".to_owned())
+    );
+
+    // Somebody else was faster with that address: the link stays good for when it is free again.
+    let token = link(&stack, &ann, Purpose::ChangeEmail, "bob@example.org").await;
+    let (status, problem) = verify(&stack, &token).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (409, Some("email_taken"))
+    );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn registration_may_be_closed_or_by_invitation() {
+    let closed = Stack::start_with("[auth]\nregistration = \"closed\"").await;
+    let body = json!({"username": "ann", "email": "ann@example.org", "password": PASSWORD});
+    let refused = closed.post("/api/auth/register", body.clone()).await;
+    assert_eq!(refusal(refused), (403, "registration_closed".to_owned()));
+    closed.stop().await;
+
+    let stack = Stack::start_with("[auth]\nregistration = \"invite\"").await;
+    let refused = stack.post("/api/auth/register", body).await;
+    assert_eq!(refusal(refused), (403, "invite_needed".to_owned()));
+    assert_eq!(
+        refusal(register(&stack, "ann", "nonsense").await),
+        (403, "invite_over".to_owned())
+    );
+    let (_, config) = answer(stack.request(Method::GET, "/api/config")).await;
+    assert_eq!(config["registration"], "invite");
+    stack.stop().await;
+}
+
+async fn register(stack: &Stack, name: &str, invite: &str) -> (StatusCode, Value) {
+    let email = format!("{name}@example.org");
+    let body = json!({"username": name, "email": email, "password": PASSWORD, "invite": invite});
+    stack.post("/api/auth/register", body).await
+}
+
+#[tokio::test]
+async fn an_invitation_lets_one_person_in() {
+    let stack = Stack::start_with("[auth]\nregistration = \"invite\"").await;
+    // The first administrator comes by the command line.
+    let hash = millrace_api::hash_password(PASSWORD).unwrap();
+    let new = millrace_domain::accounts::NewUser {
+        username: "root",
+        email: "root@example.org",
+        password_hash: &hash,
+        role: Role::Admin,
+        language: "en",
+    };
+    User::create(&stack.db, new).await.unwrap();
+    let root = stack.log_in("root").await;
+    let invite = async || {
+        let (status, invite) = stack
+            .post_as(&root, "/api/admin/invites", json!({"note": "for Ann"}))
+            .await;
+        assert_eq!(status, 201, "{invite}");
+        let word = |name: &str| invite[name].as_str().unwrap().to_owned();
+        assert!(word("url").ends_with(&format!("/register#invite={}", word("token"))));
+        (word("id"), word("token"))
+    };
+    let (_, token) = invite().await;
+    // A refused registration does not use it up.
+    assert_eq!(
+        refusal(register(&stack, "root", &token).await),
+        (409, "username_taken".to_owned())
+    );
+    let (one, two) = tokio::join!(
+        register(&stack, "ann", &token),
+        register(&stack, "bob", &token)
+    );
+    let mut both = [one.0.as_u16(), two.0.as_u16()];
+    both.sort_unstable();
+    assert_eq!(both, [201, 403]);
+    let users: i64 = sqlx::query_scalar("select count(*) from users")
+        .fetch_one(&stack.db)
+        .await
+        .unwrap();
+    assert_eq!(users, 2);
+
+    let (id, token) = invite().await;
+    let path = format!("/api/admin/invites/{id}");
+    let withdraw = || {
+        answer(
+            stack
+                .request(Method::DELETE, &path)
+                .bearer_auth(&root.token),
+        )
+    };
+    assert_eq!(
+        (withdraw().await.0.as_u16(), withdraw().await.0.as_u16()),
+        (204, 404)
+    );
+    assert_eq!(
+        refusal(register(&stack, "carol", &token).await).1,
+        "invite_over"
+    );
+    let (_, token) = invite().await;
+    sqlx::query("update invites set expires_at = now() where used_at is null")
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    assert_eq!(
+        refusal(register(&stack, "carol", &token).await).1,
+        "invite_over"
+    );
+
+    let (_, page) = stack.get_as(&root, "/api/admin/invites").await;
+    let items = page["items"].as_array().unwrap();
+    assert_eq!((items.len(), items[0]["used_at"].is_null()), (2, true));
+    assert!(["ann", "bob"].contains(&items[1]["used_by"].as_str().unwrap()));
+    assert!(!page.to_string().contains(&token));
+    // For administrators only.
+    let name = items[1]["used_by"].as_str().unwrap();
+    let person = stack.log_in(name).await;
+    for role in [Role::User, Role::Auditor, Role::Operator] {
+        User::set_role(&stack.db, person.id, role).await.unwrap();
+        assert_eq!(stack.get_as(&person, "/api/admin/invites").await.0, 403);
+        assert_eq!(
+            stack
+                .post_as(&person, "/api/admin/invites", json!({}))
+                .await
+                .0,
+            403
+        );
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn invitations_come_in_pages_without_a_gap() {
+    let stack = Stack::start().await;
+    let root = stack.person("root").await;
+    User::set_role(&stack.db, root.id, Role::Admin)
+        .await
+        .unwrap();
+    for _ in 0..60 {
+        assert_eq!(
+            stack
+                .post_as(&root, "/api/admin/invites", json!({}))
+                .await
+                .0,
+            201
+        );
+    }
+    let (_, first) = stack.get_as(&root, "/api/admin/invites").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    // What is new meanwhile belongs to a page before.
+    stack.post_as(&root, "/api/admin/invites", json!({})).await;
+    let (_, second) = stack
+        .get_as(&root, &format!("/api/admin/invites?cursor={cursor}"))
+        .await;
+    let ids = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut all = [ids(&first), ids(&second)].concat();
+    assert_eq!((all.len(), second["next_cursor"].is_null()), (60, true));
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 60);
+    let bad = stack.get_as(&root, "/api/admin/invites?cursor=x").await;
+    assert_eq!(refusal(bad), (400, "validation".to_owned()));
+    stack.stop().await;
+}
