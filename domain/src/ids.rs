@@ -55,6 +55,10 @@ id! {
     VideoId
 }
 id! {
+    /// News for somebody.
+    NotificationId
+}
+id! {
     /// A mail to somebody.
     EmailId
 }

@@ -16,6 +16,8 @@ mod delivery;
 mod email;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// What people are told of.
+mod notifications;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.

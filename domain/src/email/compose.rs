@@ -15,8 +15,10 @@ use super::{
     letters::{self, Reader},
 };
 use crate::{
+    accounts::User,
+    ids::{UserId, VideoId},
     notifications,
-    videos::{Status, Video},
+    videos::{Status, Video, Visibility},
 };
 
 /// What letters are made with.
@@ -112,25 +114,38 @@ impl Sender {
             name: &email.to.name,
             language: email.to.language,
         };
+        let page = |video: &Video| self.at(&format!("videos/{}", video.id));
+        let ready = |video: &Video| video.status == Status::Ready;
+        let read = &reader;
         Ok(match message {
             Message::VideoReady { video } => Video::find(conn, *video)
                 .await?
-                .filter(|video| video.status == Status::Ready)
-                .map(|video| {
-                    letters::video_ready(
-                        &reader,
-                        &video.title,
-                        &self.at(&format!("videos/{}", video.id)),
-                    )
-                }),
+                .filter(ready)
+                .map(|video| letters::video_ready(read, &video.title, &page(&video))),
             Message::VideoFailed { video } => Video::find(conn, *video)
                 .await?
                 .filter(|video| video.status == Status::Failed)
                 .map(|video| {
-                    let url = self.at(&format!("videos/{}", video.id));
-                    letters::video_failed(&reader, &video.title, video.error_code.as_deref(), &url)
+                    let code = video.error_code.as_deref();
+                    letters::video_failed(read, &video.title, code, &page(&video))
                 }),
-            Message::AccountDeleted => Some(letters::account_deleted(&reader)),
+            Message::Comment { video, actor } => both(conn, *video, *actor)
+                .await?
+                .map(|(video, who)| letters::comment(read, &who, &video.title, &page(&video))),
+            Message::Reply { video, actor } => both(conn, *video, *actor)
+                .await?
+                .map(|(video, who)| letters::reply(read, &who, &video.title, &page(&video))),
+            Message::Follower { actor } => User::find(conn, *actor).await?.map(|who| {
+                let url = self.at(&format!("channels/{}", who.username));
+                letters::follower(read, &who.username, &url)
+            }),
+            Message::Published { video } => Video::find(conn, *video)
+                .await?
+                .filter(|video| ready(video) && video.visibility == Visibility::Public)
+                .map(|video| {
+                    letters::published(read, &video.username, &video.title, &page(&video))
+                }),
+            Message::AccountDeleted => Some(letters::account_deleted(read)),
         })
     }
 
@@ -177,6 +192,19 @@ impl Sender {
         ))?;
         Ok(mail.formatted())
     }
+}
+
+/// A video, and the name of somebody who did something with it.
+async fn both(
+    conn: &mut PgConnection,
+    video: VideoId,
+    actor: UserId,
+) -> Result<Option<(Video, String)>, sqlx::Error> {
+    let video = Video::find(&mut *conn, video).await?;
+    let actor = User::find(conn, actor).await?;
+    Ok(video
+        .zip(actor)
+        .map(|(video, actor)| (video, actor.username)))
 }
 
 fn raw(name: &'static str, value: &str) -> HeaderValue {

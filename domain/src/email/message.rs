@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::VideoId, notifications::Kind};
+use crate::{
+    ids::{UserId, VideoId},
+    notifications::Kind,
+};
 
 /// What a mail is about: ids only. A job's arguments can be read by people who look at jobs, so texts are made, and
 /// single-use links minted, when the mail is sent ([`Sender::compose`](super::Sender::compose)).
@@ -15,6 +18,14 @@ pub enum Message {
     VideoReady { video: VideoId },
     /// One's video could not be made.
     VideoFailed { video: VideoId },
+    /// Somebody commented on one's video.
+    Comment { video: VideoId, actor: UserId },
+    /// Somebody answered one's comment on a video.
+    Reply { video: VideoId, actor: UserId },
+    /// Somebody follows one now.
+    Follower { actor: UserId },
+    /// A creator whom one follows published a video.
+    Published { video: VideoId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -25,6 +36,10 @@ impl Message {
         match self {
             Self::VideoReady { .. } => "video_ready",
             Self::VideoFailed { .. } => "video_failed",
+            Self::Comment { .. } => "comment",
+            Self::Reply { .. } => "reply",
+            Self::Follower { .. } => "follower",
+            Self::Published { .. } => "published",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -34,6 +49,10 @@ impl Message {
         match self {
             Self::VideoReady { .. } => Some(Kind::VideoReady),
             Self::VideoFailed { .. } => Some(Kind::VideoFailed),
+            Self::Comment { .. } => Some(Kind::Comment),
+            Self::Reply { .. } => Some(Kind::Reply),
+            Self::Follower { .. } => Some(Kind::Follower),
+            Self::Published { .. } => Some(Kind::Published),
             Self::AccountDeleted => None,
         }
     }

@@ -15,6 +15,7 @@ pub struct Expired {
     pub sweeps: u64,
     pub progress: u64,
     pub emails: u64,
+    pub notifications: u64,
 }
 
 /// Runs a statement, whose `$1` is its limit, until it finds less than that.
@@ -32,7 +33,7 @@ macro_rules! delete_all {
 }
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
-/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps and mails of last
+/// unknown one until then), buckets that have long been full again, tickets, cached values, sweeps, mails and news of last
 /// quarter (a key that is older than that may be used again), and the progress of videos that are not being made.
 ///
 /// # Errors
@@ -76,6 +77,11 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             db,
             "delete from emails where id = any(array(
                 select id from emails where created_at < now() - interval '90 days' limit $1))"
+        ),
+        notifications: delete_all!(
+            db,
+            "delete from notifications where id = any(array(
+                select id from notifications where created_at < now() - interval '90 days' limit $1))"
         ),
     })
 }

@@ -317,6 +317,7 @@ export default {
     payload_too_large: 'This is too large.',
     unsupported_media_type: 'This format is not supported.',
     wrong_state: 'Its state does not allow this (any more). Please look again.',
+    link_invalid: 'This link does not work any more.',
     search_too_broad: 'Too many jobs would have to be looked over. Add a state, or a narrower filter.',
   },
   videoErrors: {

@@ -319,6 +319,7 @@ const messages: typeof en = {
     payload_too_large: '內容太大。',
     unsupported_media_type: '不支援這種格式。',
     wrong_state: '目前的狀態不允許（或已不允許）這麼做，請重新查看。',
+    link_invalid: '這個連結已失效。',
     search_too_broad: '要查看的工作太多，請加上狀態或更精確的條件。',
   },
   videoErrors: {

@@ -7,6 +7,7 @@ import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
+import { notificationRoutes } from '@/features/notifications/routes'
 import { videoRoutes } from '@/features/videos/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
 
@@ -29,6 +30,7 @@ const routes: RouteRecordRaw[] = [
   ...dashboardRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
+  ...notificationRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

@@ -19,6 +19,8 @@ crate::job::kinds! {
     video_failed::VideoFailed,
     /// Sends a mail.
     email::SendEmail,
+    /// Tells a creator's followers of a video.
+    notify_followers::NotifyFollowers,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
