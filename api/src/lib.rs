@@ -19,6 +19,8 @@ mod health;
 mod input;
 /// Prometheus metrics.
 mod metrics;
+/// What people are told of, over HTTP.
+mod notifications;
 /// The OpenAPI document.
 mod openapi;
 /// Watching: tokens, playlists, redirects.

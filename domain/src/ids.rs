@@ -59,6 +59,10 @@ id! {
     AvatarId
 }
 id! {
+    /// News for somebody.
+    NotificationId
+}
+id! {
     /// A mail to somebody.
     EmailId
 }

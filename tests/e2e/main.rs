@@ -11,6 +11,10 @@ mod copies;
 mod crash;
 /// How bytes reach players.
 mod delivery;
+/// Mail and servers that do not want it.
+mod email;
+/// A creator with very many followers.
+mod followers;
 /// Every frame on the grid.
 mod grid;
 /// The rules that the crates keep.

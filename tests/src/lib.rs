@@ -34,6 +34,8 @@ pub mod program;
 pub mod proxy;
 /// The settings that api and workers of a test share.
 mod settings;
+/// An SMTP server that misbehaves when told to.
+pub mod smtp;
 /// The relay's clients.
 pub mod socket;
 /// Everything that runs for one test.

@@ -10,6 +10,7 @@ use millrace_domain::{
     videos::{self, Category, Changes, Filter, Sort, Video, Visibility},
 };
 use millrace_jobs::flows::{self, FlowError};
+use millrace_queue::Wake;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -230,10 +231,17 @@ async fn update_video(
     if !Video::change(&mut *tx, id, owner, &changes).await? {
         return Err(Problem::not_found());
     }
-    let hint = videos::video_changed(&mut tx, id, owner).await?;
+    // Followers hear of a video when it becomes public, once.
+    let mut wake = match Video::find(&mut *tx, id).await? {
+        Some(video) if changes.visibility.is_some() => {
+            flows::announce_video(&mut tx, &video).await?
+        }
+        _ => Wake::none(),
+    };
+    wake.merge(videos::video_changed(&mut tx, id, owner).await?);
     tx.commit().await?;
     app.playback.forget(id).await;
-    hint.fire(&app.notifier);
+    wake.fire(&app.notifier);
     own_view(&app, id, owner).await.map(Json)
 }
 

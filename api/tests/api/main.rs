@@ -32,6 +32,8 @@ mod likes;
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
+/// What people are told of.
+mod notifications;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     accounts::{Link, Purpose, User},
-    ids::UserId,
+    ids::{UserId, VideoId},
     notifications,
-    videos::{Status, Video},
+    videos::{Status, Video, Visibility},
 };
 
 /// What letters are made with.
@@ -114,49 +114,62 @@ impl Sender {
             name: &email.to.name,
             language: email.to.language,
         };
+        let page = |video: &Video| self.at(&format!("videos/{}", video.id));
+        let ready = |video: &Video| video.status == Status::Ready;
+        let read = &reader;
         Ok(match message {
             Message::VideoReady { video } => Video::find(conn, *video)
                 .await?
-                .filter(|video| video.status == Status::Ready)
-                .map(|video| {
-                    letters::video_ready(
-                        &reader,
-                        &video.title,
-                        &self.at(&format!("videos/{}", video.id)),
-                    )
-                }),
+                .filter(ready)
+                .map(|video| letters::video_ready(read, &video.title, &page(&video))),
             Message::VideoFailed { video } => Video::find(conn, *video)
                 .await?
                 .filter(|video| video.status == Status::Failed)
                 .map(|video| {
-                    let url = self.at(&format!("videos/{}", video.id));
-                    letters::video_failed(&reader, &video.title, video.error_code.as_deref(), &url)
+                    let code = video.error_code.as_deref();
+                    letters::video_failed(read, &video.title, code, &page(&video))
                 }),
             Message::VerifyAddress { user } => {
                 let purpose = Purpose::VerifyEmail;
                 let url = self.link(conn, email, *user, purpose).await?;
-                url.map(|url| letters::verify_address(&reader, &url, purpose.hours()))
+                url.map(|url| letters::verify_address(read, &url, purpose.hours()))
             }
             Message::ChangeAddress { user } => {
                 let purpose = Purpose::ChangeEmail;
                 let url = self.link(conn, email, *user, purpose).await?;
-                url.map(|url| letters::change_address(&reader, &url, purpose.hours()))
+                url.map(|url| letters::change_address(read, &url, purpose.hours()))
             }
             Message::ResetPassword { user } => {
                 let purpose = Purpose::ResetPassword;
                 let url = self.link(conn, email, *user, purpose).await?;
-                url.map(|url| letters::reset_password(&reader, &url, purpose.hours()))
+                url.map(|url| letters::reset_password(read, &url, purpose.hours()))
             }
-            Message::AddressChanged { .. } => Some(letters::address_changed(&reader)),
+            Message::AddressChanged { .. } => Some(letters::address_changed(read)),
             Message::PasswordChanged { .. } => {
-                Some(letters::password_changed(&reader, &self.at("forgot")))
+                Some(letters::password_changed(read, &self.at("forgot")))
             }
             Message::ExportReady { user } => {
                 let purpose = Purpose::Export;
                 let url = self.link(conn, email, *user, purpose).await?;
-                url.map(|url| letters::export_ready(&reader, &url, purpose.hours() / 24))
+                url.map(|url| letters::export_ready(read, &url, purpose.hours() / 24))
             }
-            Message::AccountDeleted => Some(letters::account_deleted(&reader)),
+            Message::Comment { video, actor } => both(conn, *video, *actor)
+                .await?
+                .map(|(video, who)| letters::comment(read, &who, &video.title, &page(&video))),
+            Message::Reply { video, actor } => both(conn, *video, *actor)
+                .await?
+                .map(|(video, who)| letters::reply(read, &who, &video.title, &page(&video))),
+            Message::Follower { actor } => User::find(conn, *actor).await?.map(|who| {
+                let url = self.at(&format!("channels/{}", who.username));
+                letters::follower(read, &who.username, &url)
+            }),
+            Message::Published { video } => Video::find(conn, *video)
+                .await?
+                .filter(|video| ready(video) && video.visibility == Visibility::Public)
+                .map(|video| {
+                    letters::published(read, &video.username, &video.title, &page(&video))
+                }),
+            Message::AccountDeleted => Some(letters::account_deleted(read)),
         })
     }
 
@@ -224,6 +237,19 @@ impl Sender {
         ))?;
         Ok(mail.formatted())
     }
+}
+
+/// A video, and the name of somebody who did something with it.
+async fn both(
+    conn: &mut PgConnection,
+    video: VideoId,
+    actor: UserId,
+) -> Result<Option<(Video, String)>, sqlx::Error> {
+    let video = Video::find(&mut *conn, video).await?;
+    let actor = User::find(conn, actor).await?;
+    Ok(video
+        .zip(actor)
+        .map(|(video, actor)| (video, actor.username)))
 }
 
 fn raw(name: &'static str, value: &str) -> HeaderValue {

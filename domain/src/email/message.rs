@@ -30,6 +30,14 @@ pub enum Message {
     PasswordChanged { user: UserId },
     /// A copy of what one's account holds can be fetched.
     ExportReady { user: UserId },
+    /// Somebody commented on one's video.
+    Comment { video: VideoId, actor: UserId },
+    /// Somebody answered one's comment on a video.
+    Reply { video: VideoId, actor: UserId },
+    /// Somebody follows one now.
+    Follower { actor: UserId },
+    /// A creator whom one follows published a video.
+    Published { video: VideoId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -46,6 +54,10 @@ impl Message {
             Self::ResetPassword { .. } => "reset_password",
             Self::PasswordChanged { .. } => "password_changed",
             Self::ExportReady { .. } => "export_ready",
+            Self::Comment { .. } => "comment",
+            Self::Reply { .. } => "reply",
+            Self::Follower { .. } => "follower",
+            Self::Published { .. } => "published",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -60,8 +72,12 @@ impl Message {
             | Self::AddressChanged { .. }
             | Self::ResetPassword { .. }
             | Self::PasswordChanged { .. }
-            | Self::ExportReady { .. }
-            | Self::AccountDeleted => None,
+            | Self::ExportReady { .. } => None,
+            Self::Comment { .. } => Some(Kind::Comment),
+            Self::Reply { .. } => Some(Kind::Reply),
+            Self::Follower { .. } => Some(Kind::Follower),
+            Self::Published { .. } => Some(Kind::Published),
+            Self::AccountDeleted => None,
         }
     }
 }

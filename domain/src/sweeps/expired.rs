@@ -19,6 +19,7 @@ pub struct Expired {
     pub sweeps: u64,
     pub progress: u64,
     pub emails: u64,
+    pub notifications: u64,
 }
 
 /// Runs a statement, whose `$1` is its limit, until it finds less than that.
@@ -37,9 +38,8 @@ macro_rules! delete_all {
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
 /// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, links of mails,
-/// copies of accounts, pictures that were never sent, cached values, sweeps and mails of last quarter (a key that is older
-/// than that may be used again), and
-/// the progress of videos that are not being made.
+/// copies of accounts, pictures that were never sent, cached values, sweeps, mails and news of last quarter (a key that is
+/// older than that may be used again), and the progress of videos that are not being made.
 ///
 /// # Errors
 /// Those of the statements; what was deleted by then stays deleted.
@@ -103,6 +103,11 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             db,
             "delete from emails where id = any(array(
                 select id from emails where created_at < now() - interval '90 days' limit $1))"
+        ),
+        notifications: delete_all!(
+            db,
+            "delete from notifications where id = any(array(
+                select id from notifications where created_at < now() - interval '90 days' limit $1))"
         ),
     })
 }

@@ -10,6 +10,7 @@ import { homeRoutes } from '@/features/home/routes'
 import { inviteRoutes } from '@/features/invites/routes'
 import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
+import { notificationRoutes } from '@/features/notifications/routes'
 import { videoRoutes } from '@/features/videos/routes'
 import { studioRoutes } from '@/features/studio/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
@@ -37,6 +38,7 @@ const routes: RouteRecordRaw[] = [
   ...channelRoutes,
   ...studioRoutes,
   ...inviteRoutes,
+  ...notificationRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

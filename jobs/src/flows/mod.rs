@@ -18,6 +18,8 @@ mod thumbnail;
 mod trash;
 /// The end of an account, and copies of it.
 mod farewell;
+/// News and the mail of it.
+mod notify;
 /// The ends of an upload.
 mod upload;
 /// Begin, retry, cancel and delete a video.
@@ -33,6 +35,8 @@ pub(crate) use thumbnail::delete_doomed;
 pub use thumbnail::{delete_thumbnail, drop_objects, take_thumbnail};
 pub use trash::{empty_trash, restore_video, trash_video};
 pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use notify::{announce_video, notify};
+pub(crate) use notify::{notify_all, published};
 pub use upload::{Completion, abort_upload, complete_upload, expire_upload};
 pub(crate) use video::give_back;
 pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};

@@ -3,6 +3,7 @@
 use millrace_domain::{
     email::Message,
     ids::VideoId,
+    notifications::{Kind, Notice},
     videos::{self, Video},
 };
 use millrace_queue::{Outcome, Wake};
@@ -13,7 +14,7 @@ use crate::{
     flows::{self, FlowError},
 };
 
-/// Makes a video ready. The state, its event, the mail and the completion are one transaction, so no client
+/// Makes a video ready. The state, its event, the news of it and the completion are one transaction, so no client
 /// can miss it.
 /// Safe twice: a video that is ready stays so.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,10 +37,15 @@ impl Job for Publish {
                 let gone = videos::switch(&mut *tx, &video).await?;
                 wake.merge(flows::delete_doomed(&mut *tx, video.user_id, gone).await?);
             }
+            let ready = Video::find(&mut *tx, video.id)
+                .await?
+                .ok_or(FlowError::NotFound)?;
+            wake.merge(flows::announce_video(&mut *tx, &ready).await?);
             // Another generation of the same video is news once more.
             let key = format!("video_ready:{}:{}", video.id, self.generation);
+            let notice = Notice::of_video(Kind::VideoReady, key, video.id);
             let message = Message::VideoReady { video: video.id };
-            wake.merge(flows::tell_by_mail(tx, video.user_id, &key, &message).await?);
+            wake.merge(flows::notify(&mut *tx, video.user_id, &notice, &message).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok::<_, FlowError>(wake)
         })

@@ -3,6 +3,7 @@
 use millrace_domain::{
     email::Message,
     ids::{UserId, VideoId},
+    notifications::{Kind, Notice},
     videos::{self, Status, Video},
 };
 use millrace_queue::{Done, Failure, FailureNote, NewJob, Outcome, State, UniqueKey};
@@ -46,8 +47,9 @@ impl Job for VideoFailed {
             // Who cancels it knows.
             if code != CANCELLED {
                 let key = format!("video_failed:{}:{}:{}", self.video, self.generation, self.round);
+                let notice = Notice::of_video(Kind::VideoFailed, key, video.id);
                 let message = Message::VideoFailed { video: video.id };
-                wake.merge(flows::tell_by_mail(tx, video.user_id, &key, &message).await?);
+                wake.merge(flows::notify(&mut *tx, video.user_id, &notice, &message).await?);
             }
             wake.merge(flows::give_back(&mut *tx, &video).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);

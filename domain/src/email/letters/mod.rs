@@ -2,6 +2,8 @@
 
 /// Letters about an account.
 mod accounts;
+/// Letters about what other people did.
+mod people;
 /// Letters about videos.
 mod videos;
 
@@ -9,6 +11,7 @@ pub use accounts::{
     account_deleted, address_changed, change_address, export_ready, password_changed,
     reset_password, verify_address,
 };
+pub use people::{comment, follower, published, reply};
 pub use videos::{video_failed, video_ready};
 
 use super::{Action, Language, Letter};
@@ -81,7 +84,12 @@ mod tests {
             ready.unsubscribe = Some("https://millrace.example/unsubscribe?token=t".to_owned());
             let mut failed = video_failed(&reader, "溪邊的水車", Some("not_media"), url);
             failed.unsubscribe.clone_from(&ready.unsubscribe);
+            let title = "溪邊的水車";
             let letters = [
+                ("comment", comment(&reader, "bob", title, url)),
+                ("reply", reply(&reader, "bob", title, url)),
+                ("follower", follower(&reader, "bob", url)),
+                ("published", published(&reader, "bob", title, url)),
                 ("video_ready", ready),
                 ("video_failed", failed),
                 ("verify_address", verify_address(&reader, url, 24)),

@@ -42,6 +42,8 @@ export type UserData =
   | { type: 'video'; video: LiveVideo; generation?: number }
   | { type: 'video_deleted'; id: string }
   | { type: 'upload'; upload: { id: string; status: Upload['status']; video_id: string | null } }
+  | { type: 'notification'; id: string }
+  | { type: 'notifications_read' }
 
 /** What a subscriber gets: a snapshot replaces what it knew, an event changes it. */
 export interface Delivery {
