@@ -58,3 +58,7 @@ id! {
     /// A comment.
     CommentId
 }
+id! {
+    /// A playlist.
+    PlaylistId
+}

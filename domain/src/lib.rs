@@ -8,6 +8,8 @@ pub mod channels;
 pub mod comments;
 /// Who follows whom.
 pub mod follows;
+/// What somebody watched, and where they stopped.
+pub mod history;
 /// Typed ids of everything.
 pub mod ids;
 /// Pages by keyset.
@@ -18,6 +20,10 @@ pub mod likes;
 pub mod media;
 /// The schema, brought up to date under a lock.
 mod migrate;
+/// Playlists, and what to watch later.
+pub mod playlists;
+/// Videos that go with one.
+pub mod related;
 /// Reports of what breaks rules.
 pub mod reports;
 /// Objects in S3.

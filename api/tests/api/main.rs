@@ -16,6 +16,8 @@ mod copies;
 mod delivery;
 /// Channels, following, the feed.
 mod follows;
+/// What somebody watched.
+mod history;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// Likes and their count.
@@ -26,6 +28,10 @@ mod openapi;
 mod ownership;
 /// Playlists and redirects.
 mod playback;
+/// Playlists, and what to watch later.
+mod playlists;
+/// Videos that go with one, and the embed page.
+mod related;
 /// What comes through the socket.
 mod relay;
 /// A client of the socket.

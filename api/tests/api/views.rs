@@ -21,7 +21,7 @@ async fn begin(stack: &Stack, person: Option<&Person>, id: VideoId, viewer: Valu
 
 async fn report(stack: &Stack, id: VideoId, ticket: &Value, watched: f64) -> u16 {
     let request = stack.request(Method::POST, &format!("/api/videos/{id}/watch/report"));
-    let body = json!({"ticket": ticket["ticket"], "watched": watched, "position": 1.0, "at": 1});
+    let body = json!({"ticket": ticket["ticket"], "watched": watched, "position": 1.0, "at": "2026-01-01T00:00:00Z"});
     answer(request.json(&body)).await.0.as_u16()
 }
 

@@ -3,6 +3,7 @@ import { createI18n } from 'vue-i18n'
 import type admin from '@/features/admin/texts.en'
 import type channels from '@/features/channels/texts.en'
 import type comments from '@/features/comments/texts.en'
+import type keep from '@/features/playlists/texts.en'
 import type en from './en'
 
 export type Language = 'en' | 'zh-TW'
@@ -15,7 +16,7 @@ declare module 'vue-i18n' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the library wants an interface to extend
   export interface DefineLocaleMessage extends Messages {}
 }
-type Messages = typeof en & typeof admin & typeof channels & typeof comments
+type Messages = typeof en & typeof admin & typeof channels & typeof comments & typeof keep
 type Load = () => Promise<{ default: Partial<Messages> }>
 
 export const i18n = createI18n({

@@ -6,6 +6,7 @@ import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { channelRoutes } from '@/features/channels/routes'
+import { keepRoutes } from '@/features/playlists/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
@@ -19,6 +20,8 @@ declare module 'vue-router' {
     needsLogin?: boolean
     /** Only for people who are not: others go on to the dashboard. */
     guestOnly?: boolean
+    /** Without the bar: a page for frames on other sites. */
+    bare?: boolean
     /** Only for people with this role or one above it: others are told that there is nothing. */
     role?: Role
   }
@@ -31,6 +34,7 @@ const routes: RouteRecordRaw[] = [
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
   ...channelRoutes,
+  ...keepRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',
