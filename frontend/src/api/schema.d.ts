@@ -654,7 +654,7 @@ export interface paths {
             cookie?: never;
         };
         /** One list. */
-        get: operations["get_playlist"];
+        get: operations["read_playlist"];
         put?: never;
         post?: never;
         /** Deletes a list of one's own, not its videos. */
@@ -4066,7 +4066,7 @@ export interface operations {
             };
         };
     };
-    get_playlist: {
+    read_playlist: {
         parameters: {
             query?: never;
             header?: never;
