@@ -52,6 +52,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 /// What the layers need of the settings.
 struct Surroundings {
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of the page that may be framed.
+    framed: Vec<(HeaderName, HeaderValue)>,
     timeout: Duration,
     public_url: url::Url,
 }
@@ -61,6 +63,7 @@ pub(crate) fn router(app: App, config: &Config) -> Router {
     let (api, document) = api().split_for_parts();
     let surroundings = Arc::new(Surroundings {
         headers: security::headers(config),
+        framed: security::framed_headers(config),
         timeout: config.server.request_timeout,
         public_url: config.server.public_url.clone(),
     });
@@ -141,6 +144,7 @@ async fn surround(
         http.route = tracing::field::Empty,
         user.id = tracing::field::Empty,
     );
+    let framed = security::is_framed(request.uri().path());
     let method = request.method().clone();
     let mut response = answer(&around, request, next)
         .instrument(span)
@@ -154,7 +158,12 @@ async fn surround(
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
     }
-    for (name, value) in &around.headers {
+    let own = if framed {
+        &around.framed
+    } else {
+        &around.headers
+    };
+    for (name, value) in own {
         headers.entry(name).or_insert_with(|| value.clone());
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

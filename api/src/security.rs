@@ -38,6 +38,26 @@ pub(crate) fn headers(config: &Config) -> Vec<(HeaderName, HeaderValue)> {
         .collect()
 }
 
+/// Those of the one page that other sites may show in a frame. It holds a player and nothing that could be clicked on
+/// behalf of somebody: in a frame of another site, nobody is logged in, since the refresh cookie is SameSite=Strict.
+pub(crate) fn framed_headers(config: &Config) -> Vec<(HeaderName, HeaderValue)> {
+    let framed = policy(config).replace("frame-ancestors 'none'", "frame-ancestors *");
+    headers(config)
+        .into_iter()
+        .filter(|(name, _)| name != header::X_FRAME_OPTIONS)
+        .map(|(name, value)| match HeaderValue::from_str(&framed) {
+            Ok(policy) if name == header::CONTENT_SECURITY_POLICY => (name, policy),
+            _ => (name, value),
+        })
+        .collect()
+}
+
+/// Whether the page at `path` may be framed: `/embed/` and a video's id, exactly.
+pub(crate) fn is_framed(path: &str) -> bool {
+    path.strip_prefix("/embed/")
+        .is_some_and(|id| id.len() == 36 && id.parse::<uuid::Uuid>().is_ok())
+}
+
 /// No script but ours, no inline script, no frame. The store is where media comes from and uploads go to.
 fn policy(config: &Config) -> String {
     let storage = [&config.storage.public_endpoint, &config.storage.endpoint]

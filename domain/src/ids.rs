@@ -82,3 +82,7 @@ id! {
     /// A copy of what an account holds.
     ExportId
 }
+id! {
+    /// A playlist.
+    PlaylistId
+}

@@ -12,6 +12,8 @@ pub mod comments;
 pub mod email;
 /// Who follows whom.
 pub mod follows;
+/// What somebody watched, and where they stopped.
+pub mod history;
 /// Typed ids of everything.
 pub mod ids;
 /// Pages by keyset.
@@ -24,6 +26,10 @@ pub mod media;
 mod migrate;
 /// What people are told of.
 pub mod notifications;
+/// Playlists, and what to watch later.
+pub mod playlists;
+/// Videos that go with one.
+pub mod related;
 /// Reports of what breaks rules.
 pub mod reports;
 /// Objects in S3.

@@ -14,6 +14,10 @@ pub struct ViewerState {
     /// Of its creator.
     pub followers: i64,
     pub following: bool,
+    /// Seconds: where they stopped, if that is neither its beginning nor its end.
+    pub resume_at: Option<f64>,
+    /// Whether they want to watch it later.
+    pub watch_later: bool,
     /// The key of the creator's avatar in the store.
     pub creator_avatar: Option<String>,
 }
@@ -34,7 +38,11 @@ impl ViewerState {
                       exists (select from video_likes l where l.video_id = v.id and l.user_id = $2) as "liked!",
                       (select count(*) from comments c where c.video_id = v.id) as "comments!",
                       (select count(*) from follows f where f.creator_id = v.user_id) as "followers!",
-                      exists (select from follows f where f.creator_id = v.user_id and f.follower_id = $2) as "following!"
+                      exists (select from follows f where f.creator_id = v.user_id and f.follower_id = $2) as "following!",
+                      (select h.position from watch_history h
+                        where h.user_id = $2 and h.video_id = v.id and h.position between 5 and v.duration * 0.95) as resume_at,
+                      exists (select from playlist_items i join playlists p on p.id = i.playlist_id
+                               where p.user_id = $2 and p.kind = 'watch_later' and i.video_id = v.id) as "watch_later!"
                  from videos v join users u on u.id = v.user_id
                 where v.id = $1"#,
             video.0,

@@ -6,10 +6,18 @@ mod channels;
 mod comments;
 /// Following.
 mod follows;
+/// What the caller watched.
+mod history;
 /// Likes.
 mod likes;
 /// Pages of lists.
 mod pages;
+/// The items of playlists.
+mod playlist_items;
+/// Playlists.
+mod playlists;
+/// Videos that go with one.
+mod related;
 /// Reports of what breaks rules.
 mod reports;
 /// Tickets that prove that somebody watched.
@@ -31,7 +39,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(channels::router())
         .merge(comments::router())
         .merge(follows::router())
+        .merge(history::router())
         .merge(likes::router())
+        .merge(playlist_items::router())
+        .merge(playlists::router())
+        .merge(related::router())
         .merge(reports::router())
         .merge(viewer::router())
         .merge(watch::router())

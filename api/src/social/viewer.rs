@@ -31,6 +31,11 @@ struct ViewerStateView {
     followers: i64,
     /// Whether the caller follows the creator.
     following: bool,
+    /// Seconds: where the caller stopped, if that is neither the beginning nor the end.
+    #[schema(required)]
+    resume_at: Option<f64>,
+    /// Whether the caller wants to watch it later.
+    watch_later: bool,
     #[schema(required)]
     creator_avatar_url: Option<String>,
 }
@@ -61,6 +66,8 @@ async fn get_viewer_state(
         comments: state.comments,
         followers: state.followers,
         following: state.following,
+        resume_at: state.resume_at,
+        watch_later: state.watch_later,
         creator_avatar_url: avatar_url(state.creator_avatar.as_deref()),
     }))
 }

@@ -1,9 +1,9 @@
 //! What players report while they play: a view counts once somebody really watched.
 
 use axum::{Json, extract::State, http::StatusCode};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use millrace_domain::{
-    accounts,
+    accounts, history,
     ids::{UserId, VideoId},
     videos::Video,
     views,
@@ -56,6 +56,11 @@ struct WatchReport {
     /// Seconds that were really played since the ticket, by the clock on the wall.
     #[schema(minimum = 0)]
     watched: f64,
+    /// Seconds: where the player is.
+    #[schema(minimum = 0)]
+    position: f64,
+    /// When, by the clock of the player: of reports that overtake each other, the newest wins.
+    at: DateTime<Utc>,
 }
 
 /// Begins to watch.
@@ -104,7 +109,7 @@ async fn begin_watching(
     ))
 }
 
-/// Reports what was watched. It is a view when it was long enough and the ticket is as old; twice a day is once.
+/// Reports what was watched, and where the player is, which the caller's history keeps. It is a view when it was long enough and the ticket is as old; twice a day is once.
 #[utoipa::path(
     post, path = "/api/videos/{id}/watch/report", operation_id = "report_watching", tag = "viewers", params(("id" = VideoId, Path)),
     request_body = WatchReport,
@@ -125,6 +130,7 @@ async fn report_watching(
 ) -> Result<StatusCode, Problem> {
     let mut check = Check::default();
     check.that("watched", body.watched >= 0.0, "must not be negative");
+    check.that("position", body.position >= 0.0, "must not be negative");
     check.finish()?;
     let ticket = app
         .watch_key
@@ -133,6 +139,10 @@ async fn report_watching(
         .ok_or_else(|| Problem::refused("ticket_invalid", "begin to watch again"))?;
     let video = watchable(&mut *app.db.acquire().await?, id, caller.id()).await?;
     count(&app, &video, ticket, body.watched, &address).await?;
+    if let Some(user) = caller.id() {
+        let position = body.position.min(video.duration.unwrap_or(f64::MAX));
+        history::keep(&app.db, user, id, position, body.at).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct LiveVideo {
     #[schema(required)]
     mp4_url: Option<String>,
     #[schema(required)]
-    poster_url: Option<String>,
+    pub(crate) poster_url: Option<String>,
     /// Seconds.
     #[schema(required)]
     duration: Option<f64>,
@@ -90,7 +90,7 @@ pub(crate) struct LiveVideo {
 #[schema(as = Video)]
 pub(crate) struct VideoView {
     #[serde(flatten)]
-    live: LiveVideo,
+    pub(crate) live: LiveVideo,
     owner: Owner,
     description: String,
     visibility: Visibility,

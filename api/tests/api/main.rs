@@ -24,6 +24,8 @@ mod email;
 mod farewell;
 /// Channels, following, the feed.
 mod follows;
+/// What somebody watched.
+mod history;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
 /// Likes and their count.
@@ -40,8 +42,12 @@ mod openapi;
 mod ownership;
 /// Playlists and redirects.
 mod playback;
+/// Playlists, and what to watch later.
+mod playlists;
 /// Profile and picture.
 mod profile;
+/// Videos that go with one, and the embed page.
+mod related;
 /// What comes through the socket.
 mod relay;
 /// Codes besides the password.

@@ -52,6 +52,15 @@ export type Thumbnail = Schemas['Thumbnail']
 export type ThumbnailList = Schemas['ThumbnailList']
 export type ThumbnailTarget = Schemas['ThumbnailTarget']
 
+export type HistoryPage = Schemas['HistoryPage']
+export type WatchedVideo = Schemas['WatchedVideo']
+export type Playlist = Schemas['Playlist']
+export type PlaylistList = Schemas['PlaylistList']
+export type PlaylistItem = Schemas['PlaylistItem']
+export type PlaylistItemPage = Schemas['PlaylistItemPage']
+export type NewPlaylist = Schemas['CreatePlaylistRequest']
+export type PlaylistChanges = Schemas['UpdatePlaylistRequest']
+
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
 /** Addresses of parts, or of the whole where there are none. */

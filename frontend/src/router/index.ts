@@ -6,6 +6,7 @@ import { useSession } from '@/features/auth/session'
 import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { channelRoutes } from '@/features/channels/routes'
+import { keepRoutes } from '@/features/playlists/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { inviteRoutes } from '@/features/invites/routes'
 import { profileRoutes } from '@/features/profile/routes'
@@ -23,6 +24,8 @@ declare module 'vue-router' {
     needsLogin?: boolean
     /** Only for people who are not: others go on to the dashboard. */
     guestOnly?: boolean
+    /** Without the bar: a page for frames on other sites. */
+    bare?: boolean
     /** Only for people with this role or one above it: others are told that there is nothing. */
     role?: Role
   }
@@ -39,6 +42,7 @@ const routes: RouteRecordRaw[] = [
   ...studioRoutes,
   ...inviteRoutes,
   ...notificationRoutes,
+  ...keepRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

@@ -1,5 +1,5 @@
 // What the person is to a video: likes, follows. Asked anew when somebody logs in or out.
-import { onScopeDispose, shallowRef, watch } from 'vue'
+import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import type { ViewerState } from '@/api/types'
 import { useSession } from '@/features/auth/session'
 import { getViewerState } from './api'
@@ -7,6 +7,8 @@ import { getViewerState } from './api'
 export function useViewerState(id: () => string) {
   const session = useSession()
   const state = shallowRef<ViewerState | null>(null)
+  /** Answered, or known not to be had: what waits for it need not wait any longer. */
+  const settled = ref(false)
   let abort: AbortController | undefined
 
   async function load(): Promise<void> {
@@ -17,6 +19,8 @@ export function useViewerState(id: () => string) {
       if (request === abort) state.value = answer
     } catch {
       // The video itself says what is wrong; without this, only its buttons are missing.
+    } finally {
+      if (request === abort) settled.value = true
     }
   }
 
@@ -27,11 +31,14 @@ export function useViewerState(id: () => string) {
   watch(
     [id, () => session.user?.id, () => session.known],
     ([wanted], before) => {
-      if (wanted !== before[0]) state.value = null
+      if (wanted !== before[0]) {
+        state.value = null
+        settled.value = false
+      }
       if (session.known) void load()
     },
     { immediate: true },
   )
   onScopeDispose(() => abort?.abort())
-  return { state, change, reload: load }
+  return { state, settled, change, reload: load }
 }

@@ -37,7 +37,7 @@ export function useWatching(id: () => string, media: () => HTMLMediaElement | nu
     const player = watched
     if (!player || !ticket || time.seconds === reported) return
     reported = time.seconds
-    reportWatching(id(), { ticket: ticket.ticket, watched: time.seconds })
+    reportWatching(id(), { ticket: ticket.ticket, watched: time.seconds, position: player.ended ? player.duration : player.currentTime, at: new Date().toISOString() })
   }
 
   function sign(event: Event): void {
