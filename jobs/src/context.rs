@@ -100,6 +100,7 @@ impl JobContext {
     pub(crate) async fn video(&self, id: VideoId, generation: i32) -> Result<Video, Failure> {
         let video = Video::find(self.db(), id)
             .await?
+            .filter(|video| video.deleted_at.is_none())
             .or_cancel("the video was deleted")?;
         if video.generation != generation
             || video.status != millrace_domain::videos::Status::Processing

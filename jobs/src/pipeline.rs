@@ -41,7 +41,9 @@ impl Pipeline {
             .owner(video.user_id.0)
             .group(group(id, generation))
         });
-        let wants_poster = video.thumbnail_key.is_none();
+        // Another source has another picture, unless its owner chose one.
+        let replaced = video.played.is_some() && video.thumbnail_id.is_none();
+        let wants_poster = video.thumbnail_key.is_none() || replaced;
         // Its failure costs a picture, not the video.
         let poster = wants_poster.then(|| {
             NewJob::new(&Poster {

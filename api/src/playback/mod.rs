@@ -55,13 +55,13 @@ impl Playback {
 
     /// The master playlist of a video, for somebody who may watch it; none before anything of it streams.
     pub(crate) fn master_url(&self, video: &Video) -> Option<String> {
-        let list = List::of(video)?.folder();
+        let list = List::of(&video.as_played())?.folder();
         Some(format!("/api/hls/{}/{list}/master.m3u8", self.mint(video)))
     }
 
     /// The copy of a small source, for somebody who may watch the video; none if there is none.
     pub(crate) fn file_url(&self, video: &Video) -> Option<String> {
-        let there = video.file_key.is_some() && video.status != Status::Failed;
+        let there = video.as_played().file_key.is_some() && video.status != Status::Failed;
         there.then(|| format!("/api/hls/{}/file.mp4", self.mint(video)))
     }
 
@@ -87,7 +87,7 @@ impl Playback {
             .then(|| delivery::full_hour_after(now(), self.private_ttl));
         self.key.mint(PlaybackToken {
             video: video.id,
-            generation: video.generation,
+            generation: video.as_played().generation,
             expires_at,
         })
     }

@@ -135,6 +135,7 @@ pub(super) async fn read(
         .await?;
     let video = Video::find(&mut *tx, playlist.video)
         .await?
+        .map(|video| video.as_played().into_owned())
         .filter(|video| video.generation == playlist.generation);
     let Some(video) = video else {
         return Ok(None);

@@ -174,7 +174,7 @@ async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Pro
 }
 
 /// What arrived is not the file that was announced: the upload is over, and a job deletes it. What it reserved is free.
-async fn refuse_size(app: &App, upload: &Upload) -> Result<Video, Problem> {
+pub(super) async fn refuse_size(app: &App, upload: &Upload) -> Result<Video, Problem> {
     let mut tx = app.db.begin().await?;
     match flows::abort_upload(&mut tx, upload.id, upload.user, Some(SIZE_MISMATCH)).await? {
         Some(wake) => {

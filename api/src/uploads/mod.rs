@@ -8,6 +8,8 @@ mod begin;
 mod complete;
 /// Addresses of what is to be sent.
 mod parts;
+/// Another source of a video.
+mod replace;
 /// What a person stores, and may store.
 mod storage;
 /// How far an upload is.
@@ -32,6 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(storage::get_storage))
         .routes(routes!(view::get_upload, abort::abort_upload))
         .routes(routes!(parts::sign_parts))
+        .routes(routes!(replace::replace_source))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(complete::complete_upload))

@@ -177,9 +177,8 @@ fn tag(language: &str) -> Result<String, Problem> {
 
 async fn extras(app: &App, id: VideoId, owner: UserId) -> Result<Json<Extras>, Problem> {
     let mut conn = app.db.acquire().await?;
-    let video = Video::find(&mut *conn, id)
+    let video = Video::of_owner(&mut *conn, id, owner)
         .await?
-        .filter(|video| video.user_id == owner)
         .ok_or_else(Problem::not_found)?;
     Ok(Json(Extras::of(&mut conn, app, &video).await?))
 }

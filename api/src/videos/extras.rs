@@ -92,12 +92,12 @@ impl Extras {
         app: &App,
         video: &Video,
     ) -> Result<Self, sqlx::Error> {
-        let generation = video.generation;
-        let board = videos::board(&mut *conn, video.id, generation).await?;
+        let shown = video.as_played();
+        let board = videos::board(&mut *conn, video.id, shown.generation).await?;
         let tracks = captions::tracks(&mut *conn, video.id).await?;
         let listed = videos::listed_chapters(conn, video.id).await?;
         let (chapters, chapters_from) = if listed.is_empty() {
-            let told = videos::told_chapters(&video.description, video.duration);
+            let told = videos::told_chapters(&video.description, shown.duration);
             (told, ChaptersFrom::Description)
         } else {
             (listed, ChaptersFrom::List)
@@ -174,9 +174,9 @@ async fn set_chapters(
     let mut tx = app.db.begin().await?;
     let video = Video::lock(&mut tx, id)
         .await?
-        .filter(|video| video.user_id == caller.user.id)
+        .filter(|video| video.user_id == caller.user.id && video.deleted_at.is_none())
         .ok_or_else(Problem::not_found)?;
-    let chapters = check(body.chapters, video.duration)?;
+    let chapters = check(body.chapters, video.as_played().duration)?;
     videos::set_chapters(&mut tx, id, &chapters).await?;
     let extras = Extras::of(&mut tx, &app, &video).await?;
     tx.commit().await?;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{VideoView, captions, extras, may_watch, thumbnails};
+use super::{VideoView, captions, extras, lifecycle, may_watch, thumbnails};
 use crate::{
     app::App,
     auth::{CurrentUser, MaybeUser},
@@ -35,6 +35,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(extras::router())
         .merge(captions::router())
         .merge(thumbnails::router())
+        .merge(lifecycle::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -59,6 +60,8 @@ struct ListQuery {
     /// Only those of this kind.
     #[param(inline)]
     category: Option<Category>,
+    /// Of one's own: those in the trash, and only those.
+    trash: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -151,6 +154,7 @@ async fn list_videos(
             .tag
             .map(|tag| videos::tag(&tag).unwrap_or_else(|| "\u{1}".to_owned())),
         category: query.category,
+        trash: query.trash == Some(true) && owner.is_some(),
         sort: query.sort.unwrap_or_default(),
         // One that was not ours would hold anything, control characters included.
         cursor: query.cursor.filter(|cursor| cursor.len() <= 1_000),
@@ -233,11 +237,20 @@ async fn update_video(
     own_view(&app, id, owner).await.map(Json)
 }
 
-/// Deletes a video at once, its objects soon after.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeleteQuery {
+    /// Not into the trash, but for good; also of what is in the trash.
+    forever: Option<bool>,
+}
+
+/// Puts a video into the trash, from where it can be restored for 30 days; or deletes it for good: at once, its objects
+/// soon after.
 #[utoipa::path(
-    delete, path = "/api/videos/{id}", operation_id = "delete_video", tag = "videos", params(("id" = VideoId, Path)),
+    delete, path = "/api/videos/{id}", operation_id = "delete_video", tag = "videos", params(("id" = VideoId, Path), DeleteQuery),
     responses(
         (status = 204, description = "gone"),
+        (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -247,11 +260,16 @@ async fn delete_video(
     State(app): State<App>,
     caller: CurrentUser,
     Id(id): Id<VideoId>,
+    Params(query): Params<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
+    let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
-    let wake = flows::delete_video(&mut tx, id, caller.user.id)
-        .await
-        .map_err(refusal)?;
+    let gone = if query.forever == Some(true) {
+        flows::delete_video(&mut tx, id, owner).await
+    } else {
+        flows::trash_video(&mut tx, id, owner).await
+    };
+    let wake = gone.map_err(refusal)?;
     tx.commit().await?;
     app.playback.forget(id).await;
     wake.fire(&app.notifier);
@@ -315,16 +333,14 @@ async fn cancel_video(
     ))
 }
 
-async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
+pub(super) async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
     let mut conn = app.db.acquire().await?;
-    let video = Video::find(&mut *conn, id)
-        .await?
-        .filter(|video| video.user_id == owner);
+    let video = Video::of_owner(&mut *conn, id, owner).await?;
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
 }
 
-pub(super) fn refusal(error: FlowError) -> Problem {
+pub(crate) fn refusal(error: FlowError) -> Problem {
     match error {
         FlowError::NotFound => Problem::not_found(),
         FlowError::WrongState(status) => {

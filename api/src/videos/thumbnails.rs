@@ -85,9 +85,8 @@ async fn list(
     id: VideoId,
     owner: UserId,
 ) -> Result<Json<ThumbnailList>, Problem> {
-    let video = Video::find(&mut *conn, id)
+    let video = Video::of_owner(&mut *conn, id, owner)
         .await?
-        .filter(|video| video.user_id == owner)
         .ok_or_else(Problem::not_found)?;
     let mut items = Vec::new();
     for picture in Thumbnail::of_video(conn, id).await? {

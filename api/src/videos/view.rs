@@ -107,11 +107,20 @@ pub(crate) struct VideoView {
     updated_at: DateTime<Utc>,
     #[schema(required)]
     published_at: Option<DateTime<Utc>>,
+    /// When it becomes public by itself.
+    #[schema(required)]
+    publish_at: Option<DateTime<Utc>>,
+    /// In the trash since; 30 days later it is gone.
+    #[schema(required)]
+    deleted_at: Option<DateTime<Utc>>,
+    /// Another source is being processed, or has failed; the one before plays meanwhile.
+    replacing: bool,
 }
 
 impl LiveVideo {
     /// The view for somebody who may watch the video.
     pub(crate) fn new(video: &Video, qualities: &[Quality], playback: &Playback) -> Self {
+        let shown = video.as_played();
         let playable = video.playable_at.is_some() && video.status != Status::Failed;
         Self {
             id: video.id,
@@ -131,9 +140,9 @@ impl LiveVideo {
                 .thumbnail_key
                 .as_ref()
                 .map(|_| playback.poster_url(video)),
-            duration: video.duration,
-            width: video.width,
-            height: video.height,
+            duration: shown.duration,
+            width: shown.width,
+            height: shown.height,
             qualities: qualities.iter().filter_map(QualityView::new).collect(),
         }
     }
@@ -178,6 +187,9 @@ impl VideoView {
             created_at: video.created_at,
             updated_at: video.updated_at,
             published_at: video.published_at,
+            publish_at: video.publish_at,
+            deleted_at: video.deleted_at,
+            replacing: video.played.is_some(),
         }
     }
 
@@ -209,12 +221,14 @@ impl VideoView {
         playback: &Playback,
     ) -> Result<Self, sqlx::Error> {
         let qualities =
-            millrace_domain::videos::qualities(conn, video.id, video.generation).await?;
+            millrace_domain::videos::qualities(conn, video.id, video.as_played().generation)
+                .await?;
         Ok(Self::new(video, &qualities, playback))
     }
 }
 
-/// Whether `viewer` may watch `video`: its owner always, others unless it is private.
+/// Whether `viewer` may watch `video`: its owner always, others unless it is private; nobody what is in the trash.
 pub(crate) fn may_watch(video: &Video, viewer: Option<UserId>) -> bool {
-    video.visibility != Visibility::Private || viewer == Some(video.user_id)
+    let theirs = video.visibility != Visibility::Private || viewer == Some(video.user_id);
+    theirs && video.deleted_at.is_none()
 }

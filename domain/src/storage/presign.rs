@@ -98,6 +98,29 @@ impl Storage {
         Ok(signed.uri().to_owned())
     }
 
+    /// A GET that is answered as a file to be saved under `name`.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the URL cannot be signed.
+    pub async fn presign_download(
+        &self,
+        key: &str,
+        name: &str,
+        ttl: Duration,
+    ) -> Result<String, StorageError> {
+        let signed = self
+            .public
+            .get_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .set_response_content_disposition(Some(attachment(name)))
+            .response_cache_control("private, no-store")
+            .presigned(from_now(key, ttl)?)
+            .await
+            .map_err(|e| classify(key, e))?;
+        Ok(signed.uri().to_owned())
+    }
+
     /// A GET.
     ///
     /// # Errors
@@ -162,5 +185,31 @@ fn unsignable(key: &str, source: PresigningConfigError) -> StorageError {
     StorageError::Unavailable {
         key: key.to_owned(),
         source: Box::new(source),
+    }
+}
+/// `Content-Disposition` as RFC 6266 has it: the name in ASCII for the old, and in full for everybody else.
+fn attachment(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " ._-()".contains(c);
+    let ascii: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    let full: String = name
+        .bytes()
+        .map(|b| match b {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'_' | b'-' => char::from(b).to_string(),
+            _ => format!("%{b:02X}"),
+        })
+        .collect();
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{full}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attachment;
+
+    #[test]
+    fn names_of_files_are_written_for_everybody() {
+        assert_eq!(
+            attachment("夜市 \"1\".mp4"),
+            "attachment; filename=\"__ _1_.mp4\"; filename*=UTF-8''%E5%A4%9C%E5%B8%82%20%221%22.mp4"
+        );
     }
 }

@@ -40,6 +40,7 @@ pub async fn named(
                   union select unnest(sheets) from storyboards where video_id = any($2)
                   union select unnest(array[key, upload_key]) from video_thumbnails where video_id = any($2)
                   union select original_key from videos where original_key = any($1)
+                  union select played ->> 'original_key' from videos where played ->> 'original_key' = any($1) and played is not null
                   union select key from uploads where id = any($3) and status = 'pending')"#,
         keys,
         &videos,

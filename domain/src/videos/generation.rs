@@ -190,7 +190,7 @@ pub async fn qualities(
     .await
 }
 
-/// The renditions of several videos, each in its own generation.
+/// The renditions of several videos, each in the generation that plays.
 ///
 /// # Errors
 /// Those of the statement.
@@ -202,7 +202,7 @@ pub async fn qualities_of(
     let rows = sqlx::query!(
         "select q.video_id, q.rendition, q.kind, q.width, q.height, q.max_bitrate, q.bandwidth, q.average_bandwidth,
                 q.codecs, q.init_key, q.status
-           from video_qualities q join videos v on v.id = q.video_id and v.generation = q.generation
+           from video_qualities q join videos v on v.id = q.video_id and q.generation = coalesce((v.played ->> 'generation')::int, v.generation)
           where q.video_id = any($1) and q.rendition <> 'source' order by q.height desc nulls last, q.rendition",
         &ids,
     )

@@ -10,6 +10,8 @@ mod generation;
 mod label;
 /// Who is told of a change, and on which topics.
 mod news;
+/// What plays while another source is being processed.
+mod played;
 /// What a player's requests need.
 mod playback;
 /// How far a video is, never backwards.
@@ -26,6 +28,8 @@ mod state;
 mod storyboard;
 /// Pictures that may stand for a video.
 mod thumbnail;
+/// The trash, and publishing at a time.
+mod trash;
 
 pub use chapter::{Chapter, MOST_CHAPTERS, listed_chapters, set_chapters, told_chapters};
 pub use copy::{
@@ -38,6 +42,7 @@ pub use generation::{
 };
 pub use label::{LONGEST_TAG, MOST_TAGS, tag, tags};
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
+pub use played::{NewSourceFile, Played, drop_replacement, replace, switch};
 pub use playback::{Entitlement, segment_key};
 pub use progress::{PartProgress, record_progress};
 pub use record::{Changes, NewVideo, Video, doom, forget_doomed};
@@ -49,3 +54,4 @@ pub use segment::{
 pub use state::{Category, Stage, Status, Stream, ThumbnailStatus, Visibility};
 pub use storyboard::{StoredBoard, board, save_board};
 pub use thumbnail::{Begun, MOST_BYTES, Thumbnail};
+pub use trash::{KEPT_IN_TRASH, past_trash, publish_scheduled, restore, set_schedule, trash};

@@ -23,9 +23,10 @@ impl Entitlement {
     pub async fn of(db: impl PgExecutor<'_>, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as!(
             Self,
-            r#"select visibility as "visibility: _", generation, playable_at is not null as "playable!",
-                      thumbnail_key as poster_key, file_key
-                 from videos where id = $1"#,
+            r#"select visibility as "visibility: _", playable_at is not null as "playable!",
+                      coalesce((played ->> 'generation')::int, generation) as "generation!",
+                      thumbnail_key as poster_key, case when played is null then file_key end as file_key
+                 from videos where id = $1 and deleted_at is null"#,
             id.0,
         )
         .fetch_optional(db)

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{Category, Stage, Status, Stream, Visibility};
+use super::{Category, Played, Stage, Status, Stream, Visibility, played::folder};
 use crate::ids::{ThumbnailId, UploadId, UserId, VideoId};
 
 /// A video with its owner's name.
@@ -57,6 +57,12 @@ pub struct Video {
     pub views: i64,
     pub likes: i64,
     pub published_at: Option<DateTime<Utc>>,
+    /// When it becomes public by itself.
+    pub publish_at: Option<DateTime<Utc>>,
+    /// In the trash since.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// What plays instead, while another source is being processed.
+    pub played: Option<Json<Played>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -101,7 +107,8 @@ macro_rules! select_video {
                       v.original_name, v.original_format, v.file_size, v.duration, v.width, v.height, v.fps_num, v.fps_den,
                       v.frame_count, v.segment_frames, v.has_video, v.has_audio, v.probe, v.playable_at,
                       v.stream as "stream: _", v.file_key, v.thumbnail_key,
-                      v.thumbnail_id as "thumbnail_id: _", v.tags, v.category as "category: _", v.views, v.likes, v.published_at, v.created_at, v.updated_at
+                      v.thumbnail_id as "thumbnail_id: _", v.tags, v.category as "category: _", v.views, v.likes, v.published_at,
+                      v.publish_at, v.deleted_at, v.played as "played: _", v.created_at, v.updated_at
                  from videos v join users u on u.id = v.user_id "# + $tail
             $(, $arg)*
         )
@@ -118,6 +125,24 @@ impl Video {
         select_video!("where v.id = $1", id.0)
             .fetch_optional(db)
             .await
+    }
+
+    /// The video of its owner, unless it is in the trash.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn of_owner(
+        db: impl PgExecutor<'_>,
+        id: VideoId,
+        owner: UserId,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        select_video!(
+            "where v.id = $1 and v.user_id = $2 and v.deleted_at is null",
+            id.0,
+            owner.0
+        )
+        .fetch_optional(db)
+        .await
     }
 
     /// Those of `ids` that exist, in no order.
@@ -214,8 +239,9 @@ impl Video {
         let done = sqlx::query!(
             "update videos set title = coalesce($3, title), description = coalesce($4, description),
                     visibility = coalesce($5, visibility), tags = coalesce($6, tags),
-                    category = case when $7 then $8 else category end
-              where id = $1 and user_id = $2",
+                    category = case when $7 then $8 else category end,
+                    publish_at = case when coalesce($5, 'private') = 'private' then publish_at end
+              where id = $1 and user_id = $2 and deleted_at is null",
             id.0,
             owner.0,
             changes.title,
@@ -263,7 +289,8 @@ impl Video {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Ends a round that cannot be finished; `false` if it had ended already.
+    /// Ends a round that cannot be finished; `false` if it had ended already. A video that plays from an earlier source
+    /// stays ready, and says what went wrong with the new one.
     ///
     /// # Errors
     /// Those of the statement.
@@ -276,7 +303,8 @@ impl Video {
         message: &str,
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
-            "update videos set status = 'failed', error_code = $4, error_message = $5
+            "update videos set status = case when played is null then 'failed' else 'ready' end,
+                    stage = case when played is null then stage else 'done' end, error_code = $4, error_message = $5
               where id = $1 and generation = $2 and round = $3 and status = 'processing'",
             id.0,
             generation,
@@ -397,15 +425,15 @@ impl Video {
 
     /// Where all objects of this video lie.
     pub fn prefixes(&self) -> Vec<String> {
-        let source = self
-            .original_key
-            .rsplit_once('/')
-            .map_or("", |(folder, _)| folder);
-        vec![
-            format!("{source}/"),
-            format!("hls/{}/", self.id),
-            format!("images/{}/", self.id),
-        ]
+        let played = self.played.as_ref().map(|p| p.0.original_key.as_str());
+        let mut all: Vec<String> = [Some(self.original_key.as_str()), played]
+            .into_iter()
+            .flatten()
+            .filter_map(folder)
+            .collect();
+        all.dedup();
+        all.extend([format!("hls/{}/", self.id), format!("images/{}/", self.id)]);
+        all
     }
 
     /// Where the objects of its present generation lie, the source not among them.

@@ -33,6 +33,8 @@ pub struct Filter {
     pub tag: Option<String>,
     /// Only of this kind.
     pub category: Option<Category>,
+    /// What is in the trash, and only that.
+    pub trash: bool,
     pub sort: Sort,
     /// Where the last page ended; one that was not made by [`list`] for this sort is ignored.
     pub cursor: Option<String>,
@@ -108,9 +110,10 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::timestamptz is null or (v.created_at, v.id) < ($4, $5::uuid))
                  order by v.created_at desc, v.id desc limit $6",
-                owner, query, like, time, id, limit + 1, tag, category
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?
@@ -121,9 +124,10 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::timestamptz is null or (v.created_at, v.id) > ($4, $5::uuid))
                  order by v.created_at, v.id limit $6",
-                owner, query, like, time, id, limit + 1, tag, category
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?
@@ -134,9 +138,10 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                              else v.user_id = $1 end)
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
                    and ($4::text is null or (v.title, v.id) > ($4, $5::uuid))
                  order by v.title, v.id limit $6",
-                owner, query, like, title, id, limit + 1, tag, category
+                owner, query, like, title, id, limit + 1, tag, category, filter.trash
             )
             .fetch_all(db)
             .await?

@@ -16,6 +16,13 @@ export type Visibility = Schemas['Visibility']
 export type Stage = Schemas['Stage']
 export type Quality = Schemas['Quality']
 
+export type Extras = Schemas['Extras']
+export type Chapter = Schemas['Chapter']
+export type Category = Schemas['Category']
+export type Thumbnail = Schemas['Thumbnail']
+export type ThumbnailList = Schemas['ThumbnailList']
+export type ThumbnailTarget = Schemas['ThumbnailTarget']
+
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
 /** Addresses of parts, or of the whole where there are none. */

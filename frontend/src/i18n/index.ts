@@ -1,6 +1,7 @@
 // Languages: one file each, loaded when chosen. The keys of the English files type every `t(...)`.
 import { createI18n } from 'vue-i18n'
 import type admin from '@/features/admin/texts.en'
+import type studio from '@/features/studio/texts.en'
 import type en from './en'
 
 export type Language = 'en' | 'zh-TW'
@@ -13,7 +14,7 @@ declare module 'vue-i18n' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the library wants an interface to extend
   export interface DefineLocaleMessage extends Messages {}
 }
-type Messages = typeof en & typeof admin
+type Messages = typeof en & typeof admin & typeof studio
 type Load = () => Promise<{ default: Partial<Messages> }>
 
 export const i18n = createI18n({

@@ -8,6 +8,7 @@ import { authRoutes } from '@/features/auth/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { videoRoutes } from '@/features/videos/routes'
+import { studioRoutes } from '@/features/studio/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
 
 declare module 'vue-router' {
@@ -29,6 +30,7 @@ const routes: RouteRecordRaw[] = [
   ...dashboardRoutes,
   ...uploadRoutes, // Before /videos/:id, which would take "upload" for an id.
   ...videoRoutes,
+  ...studioRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

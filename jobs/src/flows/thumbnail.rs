@@ -23,9 +23,7 @@ pub async fn take_thumbnail(
     let picture = Thumbnail::find(&mut *conn, id)
         .await?
         .filter(|picture| picture.video == video);
-    let video = Video::find(&mut *conn, video)
-        .await?
-        .filter(|video| video.user_id == owner);
+    let video = Video::of_owner(&mut *conn, video, owner).await?;
     let (Some(_), Some(video)) = (picture, video) else {
         return Err(FlowError::NotFound);
     };
@@ -72,5 +70,17 @@ pub async fn drop_objects(
         return Ok(Wake::none());
     }
     videos::doom(&mut *conn, &keys).await?;
-    sweep(conn, owner, None, keys).await
+    delete_doomed(conn, owner, keys).await
+}
+
+/// Enqueues the deletion of what was doomed and nobody writes any more.
+pub(crate) async fn delete_doomed(
+    conn: &mut PgConnection,
+    owner: UserId,
+    prefixes: Vec<String>,
+) -> Result<Wake, FlowError> {
+    if prefixes.is_empty() {
+        return Ok(Wake::none());
+    }
+    sweep(conn, owner, None, prefixes).await
 }

@@ -14,6 +14,8 @@ use crate::{
     plan::{Decided, group},
 };
 
+use super::schedule::forget_schedule;
+
 /// Why a flow was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
@@ -108,11 +110,22 @@ pub async fn cancel_video(
         "Processing was cancelled.",
     )
     .await?;
+    wake.merge(give_back(conn, &video).await?);
     wake.merge(videos::video_changed(conn, id, owner).await?);
     Ok(wake)
 }
 
-/// Deletes a video: the rows now, the objects by job.
+/// Drops what a replacement left that came to nothing. Nothing happens to a video whose source was not replaced.
+pub(crate) async fn give_back(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError> {
+    let gone = videos::drop_replacement(&mut *conn, video).await?;
+    if gone.is_empty() {
+        return Ok(Wake::none());
+    }
+    let writers = group(video.id, video.generation);
+    sweep(conn, video.user_id, Some(writers), gone).await
+}
+
+/// Deletes a video for good: the rows now, the objects by job.
 ///
 /// # Errors
 /// [`FlowError::NotFound`]
@@ -121,11 +134,16 @@ pub async fn delete_video(
     id: VideoId,
     owner: UserId,
 ) -> Result<Wake, FlowError> {
-    let video = owned(conn, id, owner).await?;
+    // From the trash, too.
+    let video = Video::find(&mut *conn, id)
+        .await?
+        .filter(|video| video.user_id == owner)
+        .ok_or(FlowError::NotFound)?;
     let mut wake =
         millrace_queue::cancel_group(conn, group(id, video.generation), "the video was deleted")
             .await?
             .wake;
+    wake.merge(forget_schedule(conn, id).await?);
     Video::delete(conn, &video).await?;
     wake.merge(
         sweep(
@@ -156,7 +174,7 @@ async fn begin_anew(conn: &mut PgConnection, old: &Video) -> Result<Option<Wake>
     Ok(Some(wake))
 }
 
-async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError> {
+pub(super) async fn begin(conn: &mut PgConnection, video: &Video) -> Result<Wake, FlowError> {
     let probe = Probe {
         video: video.id,
         generation: video.generation,
@@ -179,9 +197,12 @@ pub(super) async fn sweep(
     Ok(millrace_queue::enqueue(conn, job).await?.wake)
 }
 
-async fn owned(conn: &mut PgConnection, id: VideoId, owner: UserId) -> Result<Video, FlowError> {
-    Video::find(conn, id)
+pub(super) async fn owned(
+    conn: &mut PgConnection,
+    id: VideoId,
+    owner: UserId,
+) -> Result<Video, FlowError> {
+    Video::of_owner(conn, id, owner)
         .await?
-        .filter(|v| v.user_id == owner)
         .ok_or(FlowError::NotFound)
 }

@@ -19,6 +19,8 @@ crate::job::kinds! {
     package::Package,
     /// Makes a video ready.
     publish::Publish,
+    /// Makes a video public at its time.
+    publish_scheduled::PublishScheduled,
     /// Ends a video whose pipeline gave up.
     video_failed::VideoFailed,
     /// Deletes objects that nothing refers to any more.
@@ -27,6 +29,8 @@ crate::job::kinds! {
     sweep_orphans::SweepOrphans,
     /// Drops copies of videos whose ladder is there.
     sweep_copies::SweepCopies,
+    /// Deletes videos that have been in the trash for long.
+    empty_trash::EmptyTrash,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
     /// Ends uploads that were abandoned.

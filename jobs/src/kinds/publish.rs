@@ -4,10 +4,10 @@ use millrace_domain::{
     ids::VideoId,
     videos::{self, Video},
 };
-use millrace_queue::Outcome;
+use millrace_queue::{Failure, Outcome, Wake};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext};
+use crate::{Job, JobContext, flows};
 
 /// Makes a video ready. The state, its event and the completion are one transaction, so no client can miss it.
 /// Safe twice: a video that is ready stays so.
@@ -25,8 +25,14 @@ impl Job for Publish {
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         cx.complete(cx.db(), async |tx| {
-            Video::publish(&mut *tx, video.id, self.generation).await?;
-            videos::video_changed(tx, video.id, video.user_id).await.map(Into::into)
+            let mut wake = Wake::none();
+            // What played until now is of an earlier source: this one plays from now on.
+            if Video::publish(&mut *tx, video.id, self.generation).await? {
+                let gone = videos::switch(&mut *tx, &video).await?;
+                wake.merge(flows::delete_doomed(&mut *tx, video.user_id, gone).await?);
+            }
+            wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
+            Ok::<_, Failure>(wake)
         })
         .await
     }

@@ -7,7 +7,7 @@ use millrace_domain::{
 use millrace_queue::{Done, Failure, FailureNote, NewJob, Outcome, State, UniqueKey};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext, plan::group};
+use crate::{Job, JobContext, flows, plan::group};
 
 /// Ends a video whose pipeline gave up. The engine inserts it in the transaction that ends the job that failed,
 /// whoever ended it; so a video never waits for a job that is gone.
@@ -42,6 +42,7 @@ impl Job for VideoFailed {
             if !Video::fail(&mut *tx, self.video, self.generation, self.round, &code, &message).await? {
                 return Err(Failure::Retry("the video moved on meanwhile".into()));
             }
+            wake.merge(flows::give_back(&mut *tx, &video).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok(wake)
         })

@@ -188,6 +188,7 @@ async fn named(machines: &Machines) -> Result<BTreeSet<String>> {
         "select key from segments union select init_key from segments
          union select init_key from video_qualities where init_key is not null
          union select thumbnail_key from videos where thumbnail_key is not null
+         union select played ->> 'original_key' from videos where played is not null
          union select unnest(sheets) from storyboards
          union select key from video_thumbnails where key is not null
          union select file_key from videos where file_key is not null

@@ -1,6 +1,6 @@
 // Calls about videos.
 import { send } from '@/api/client'
-import type { Video, VideoChanges, VideoPage } from '@/api/types'
+import type { Category, Video, VideoChanges, VideoPage } from '@/api/types'
 
 export interface VideoQuery {
   query?: string
@@ -8,6 +8,8 @@ export interface VideoQuery {
   cursor?: string
   limit?: number
   owner?: 'me'
+  tag?: string
+  category?: Category
 }
 
 export function listVideos(params: VideoQuery, signal?: AbortSignal): Promise<VideoPage> {

@@ -9,6 +9,7 @@ function player() {
     volumeBy: vi.fn(),
     toggleMute: vi.fn(),
     toggleFullscreen: vi.fn(),
+    toggleCaptions: vi.fn(),
     stepSpeed: vi.fn(),
   } satisfies PlayerCommands
 }
@@ -19,6 +20,8 @@ describe('pressKey', () => {
     const commands = player()
     for (const key of [' ', 'k', 'K']) expect(press(key, commands)).toBe(true)
     expect(commands.toggle).toHaveBeenCalledTimes(3)
+    press('c', commands)
+    expect(commands.toggleCaptions).toHaveBeenCalledTimes(1)
     press('j', commands)
     press('ArrowRight', commands)
     expect(commands.seekBy.mock.calls).toEqual([[-10], [5]])

@@ -6,6 +6,7 @@ export interface PlayerCommands {
   volumeBy(change: number): void
   toggleMute(): void
   toggleFullscreen(): void
+  toggleCaptions(): void
   stepSpeed(direction: 1 | -1): void
 }
 
@@ -25,6 +26,7 @@ export function pressKey(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey
     end: () => player.seekTo(1),
     m: player.toggleMute,
     f: player.toggleFullscreen,
+    c: player.toggleCaptions,
     '<': () => player.stepSpeed(-1),
     '>': () => player.stepSpeed(1),
   }

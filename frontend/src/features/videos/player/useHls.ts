@@ -21,6 +21,10 @@ const CONFIG: Partial<HlsConfig> = {
   maxBufferLength: 40,
   capLevelToPlayerSize: true,
   abrEwmaDefaultEstimate: 4_000_000,
+  // Captions are tracks of the element. What hls.js has for those inside of streams empties every track it meets.
+  timelineController: undefined,
+  subtitleTrackController: undefined,
+  subtitleStreamController: undefined,
 }
 
 /** Only to the CDN: our own addresses get them anyway, and may redirect to a store that refuses them. */

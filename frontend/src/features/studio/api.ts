@@ -1,0 +1,45 @@
+// Calls of the studio.
+import { send } from '@/api/client'
+import type { Chapter, Extras, ThumbnailList, ThumbnailTarget } from '@/api/types'
+
+const of = (id: string) => `/videos/${encodeURIComponent(id)}`
+
+export function getExtras(id: string, signal?: AbortSignal): Promise<Extras> {
+  return send({ url: `${of(id)}/extras`, signal })
+}
+
+export function putCaptions(id: string, language: string, data: { text: string; label?: string }): Promise<Extras> {
+  return send({ method: 'put', url: `${of(id)}/captions/${encodeURIComponent(language)}`, data })
+}
+
+export function updateCaptions(id: string, language: string, data: { label?: string; is_default?: boolean }): Promise<Extras> {
+  return send({ method: 'patch', url: `${of(id)}/captions/${encodeURIComponent(language)}`, data })
+}
+
+export function deleteCaptions(id: string, language: string): Promise<void> {
+  return send({ method: 'delete', url: `${of(id)}/captions/${encodeURIComponent(language)}` })
+}
+
+export function setChapters(id: string, chapters: Chapter[]): Promise<Extras> {
+  return send({ method: 'put', url: `${of(id)}/chapters`, data: { chapters } })
+}
+
+export function listThumbnails(id: string, signal?: AbortSignal): Promise<ThumbnailList> {
+  return send({ url: `${of(id)}/thumbnails`, signal })
+}
+
+export function createThumbnail(id: string, file: File): Promise<ThumbnailTarget> {
+  return send({ method: 'post', url: `${of(id)}/thumbnails`, data: { content_type: file.type, size: file.size } })
+}
+
+export function completeThumbnail(id: string, thumbnail: string): Promise<ThumbnailList> {
+  return send({ method: 'post', url: `${of(id)}/thumbnails/${thumbnail}/complete` })
+}
+
+export function chooseThumbnail(id: string, thumbnail: string): Promise<ThumbnailList> {
+  return send({ method: 'post', url: `${of(id)}/thumbnails/${thumbnail}/choose` })
+}
+
+export function deleteThumbnail(id: string, thumbnail: string): Promise<void> {
+  return send({ method: 'delete', url: `${of(id)}/thumbnails/${thumbnail}` })
+}
