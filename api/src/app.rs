@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub ticket_bucket: Bucket,
     /// Uploads that one person begins.
     pub upload_bucket: Bucket,
+    /// What players of one address say that they played: a classroom has thirty.
+    pub beacon_bucket: Bucket,
     /// Bytes.
     pub max_upload_size: u64,
     /// Bytes.
@@ -91,6 +93,7 @@ impl Settings {
             register_bucket: Bucket::new(auth.login_burst.saturating_mul(5), auth.login_refill / 5),
             ticket_bucket: Bucket::new(60, Duration::from_secs(1)),
             upload_bucket: Bucket::new(200, Duration::from_secs(2)),
+            beacon_bucket: Bucket::new(300, Duration::from_millis(400)),
             max_upload_size: config.uploads.max_size,
             single_put_limit: config.uploads.single_put_limit,
             upload_url_ttl: config.uploads.url_ttl,

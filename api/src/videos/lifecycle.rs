@@ -69,7 +69,11 @@ async fn schedule_video(
     let now = Utc::now();
     let mut check = Check::default();
     let fine = body.publish_at > now && body.publish_at < now + FARTHEST;
-    check.that("publish_at", fine, "must be in the future, at most two years");
+    check.that(
+        "publish_at",
+        fine,
+        "must be in the future, at most two years",
+    );
     check.finish()?;
     set(&app, id, &caller, Some(body.publish_at)).await
 }

@@ -16,6 +16,8 @@ mod copies;
 mod delivery;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Trash, schedule, replacement, original.
+mod lifecycle;
 /// The committed OpenAPI document.
 mod openapi;
 /// What others' things look like: nothing.
@@ -30,6 +32,8 @@ mod socket;
 mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// Figures, and changes of many.
+mod statistics;
 /// Pictures of videos.
 mod thumbnails;
 /// Uploads as far as they go without a store.

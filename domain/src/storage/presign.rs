@@ -190,11 +190,16 @@ fn unsignable(key: &str, source: PresigningConfigError) -> StorageError {
 /// `Content-Disposition` as RFC 6266 has it: the name in ASCII for the old, and in full for everybody else.
 fn attachment(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || " ._-()".contains(c);
-    let ascii: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    let ascii: String = name
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
     let full: String = name
         .bytes()
         .map(|b| match b {
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'_' | b'-' => char::from(b).to_string(),
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'_' | b'-' => {
+                char::from(b).to_string()
+            }
             _ => format!("%{b:02X}"),
         })
         .collect();

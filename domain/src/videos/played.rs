@@ -92,10 +92,7 @@ pub async fn replace(conn: &mut PgConnection, new: &NewSourceFile) -> Result<boo
 ///
 /// # Errors
 /// Those of the statements.
-pub async fn switch(
-    conn: &mut PgConnection,
-    video: &Video,
-) -> Result<Vec<String>, sqlx::Error> {
+pub async fn switch(conn: &mut PgConnection, video: &Video) -> Result<Vec<String>, sqlx::Error> {
     let Some(Json(played)) = &video.played else {
         return Ok(Vec::new());
     };
@@ -119,6 +116,8 @@ pub async fn switch(
         "delete from segments where video_id = $1 and generation < $2",
         "delete from video_chunks where video_id = $1 and generation < $2",
         "delete from video_qualities where video_id = $1 and generation < $2",
+        // Where people stopped watching says nothing about another film. Twice, since both are bound.
+        "delete from video_retention where video_id = $1 and $2::int > 0",
         "update videos set played = null where id = $1 and generation = $2",
     ] {
         sqlx::query(statement)

@@ -482,7 +482,10 @@ export interface paths {
         get: operations["get_video"];
         put?: never;
         post?: never;
-        /** Deletes a video at once, its objects soon after. */
+        /**
+         * Puts a video into the trash, from where it can be restored for 30 days; or deletes it for good: at once, its objects
+         *     soon after.
+         */
         delete: operations["delete_video"];
         options?: never;
         head?: never;
@@ -560,6 +563,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/videos/{id}/original": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the original of one's own video can be downloaded, as it was uploaded. */
+        get: operations["get_original"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{id}/poster": {
         parameters: {
             query?: never;
@@ -577,6 +597,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/videos/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a video out of the trash. */
+        post: operations["restore_video"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{id}/retry": {
         parameters: {
             query?: never;
@@ -588,6 +625,44 @@ export interface paths {
         put?: never;
         /** Processes a failed video again. */
         post: operations["retry_video"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Makes a video private until a time, when it becomes public by itself. Again: another time. */
+        put: operations["schedule_video"];
+        post?: never;
+        /** Forgets the time: the video stays private until its owner says otherwise. */
+        delete: operations["unschedule_video"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replaces the source of a ready video by an upload. The old one plays until the new one is ready, and goes on playing
+         *     if it fails. The same answer when repeated.
+         */
+        post: operations["replace_source"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1105,6 +1180,11 @@ export interface components {
          * @enum {string}
          */
         Method: "single" | "multipart";
+        /** @description Where an original is. */
+        Original: {
+            /** @description For some minutes; it is answered as a file to be saved. */
+            url: string;
+        };
         /** @description Whose video it is. */
         Owner: {
             id: components["schemas"]["UserId"];
@@ -1275,11 +1355,24 @@ export interface components {
             /** @description Letters, digits, `_`, `.` and `-`. */
             username: string;
         };
+        /** @description The file that is to be the source. */
+        ReplaceSourceRequest: {
+            /** @description An upload all bytes of which are there. */
+            upload_id: components["schemas"]["UploadId"];
+        };
         /**
          * @description What a person may do beyond their own things. Each role includes those before it.
          * @enum {string}
          */
         Role: "user" | "auditor" | "operator" | "admin";
+        /** @description When a video is to become public. */
+        ScheduleRequest: {
+            /**
+             * Format: date-time
+             * @description In the future, at most two years.
+             */
+            publish_at: string;
+        };
         /** @description A part as the client sent it. */
         SentPart: {
             etag: string;
@@ -1488,6 +1581,11 @@ export interface components {
             category: components["schemas"]["Category"] | null;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description In the trash since; 30 days later it is gone.
+             */
+            deleted_at: string | null;
             description: string;
             /**
              * Format: int64
@@ -1498,8 +1596,15 @@ export interface components {
             likes: number;
             original_format: string | null;
             owner: components["schemas"]["Owner"];
+            /**
+             * Format: date-time
+             * @description When it becomes public by itself.
+             */
+            publish_at: string | null;
             /** Format: date-time */
             published_at: string | null;
+            /** @description Another source is being processed, or has failed; the one before plays meanwhile. */
+            replacing: boolean;
             tags: string[];
             /** Format: date-time */
             updated_at: string;
@@ -2822,6 +2927,8 @@ export interface operations {
                 tag?: string;
                 /** @description Only those of this kind. */
                 category?: "film" | "music" | "gaming" | "sport" | "travel" | "people" | "comedy" | "news" | "howto" | "education" | "science" | "animals" | "vehicles" | "society";
+                /** @description Of one's own: those in the trash, and only those. */
+                trash?: boolean;
             };
             header?: never;
             path?: never;
@@ -2889,7 +2996,10 @@ export interface operations {
     };
     delete_video: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Not into the trash, but for good; also of what is in the trash. */
+                forever?: boolean;
+            };
             header?: never;
             path: {
                 id: components["schemas"]["VideoId"];
@@ -2904,6 +3014,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description `unauthenticated` */
             401: {
@@ -3263,6 +3382,45 @@ export interface operations {
             };
         };
     };
+    get_original: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Original"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_poster: {
         parameters: {
             query?: {
@@ -3286,6 +3444,45 @@ export interface operations {
                 content?: never;
             };
             /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_video: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's, and for one that is not there */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3336,6 +3533,159 @@ export interface operations {
             };
             /** @description `conflict`: it has not failed */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    schedule_video: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: not in the future, or too far */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unschedule_video: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceSourceRequest"];
+            };
+        };
+        responses: {
+            /** @description it is being processed */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_incomplete`; `upload_over`; or `conflict`: the video is not ready, or the upload became another one */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` or `upload_size_mismatch` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

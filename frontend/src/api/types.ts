@@ -23,6 +23,10 @@ export type Thumbnail = Schemas['Thumbnail']
 export type ThumbnailList = Schemas['ThumbnailList']
 export type ThumbnailTarget = Schemas['ThumbnailTarget']
 
+export type Statistics = Schemas['Statistics']
+export type BulkEdit = Schemas['BulkEdit']
+export type BulkRequest = Schemas['BulkRequest']
+
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']
 /** Addresses of parts, or of the whole where there are none. */

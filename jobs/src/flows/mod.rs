@@ -1,5 +1,7 @@
 //! A row and its jobs, in one function and one transaction: what is written is worked on, and nothing else is.
 
+/// The same change of many videos.
+mod bulk;
 /// Drop copies that are not watched any more.
 mod copies;
 /// Another source in place of a video's own.
@@ -8,19 +10,20 @@ mod replace;
 mod schedule;
 /// Pictures that may stand for a video.
 mod thumbnail;
-/// The ends of an upload.
-mod upload;
 /// Into the trash, and out of it.
 mod trash;
+/// The ends of an upload.
+mod upload;
 /// Begin, retry, cancel and delete a video.
 mod video;
 
+pub use bulk::change_many;
 pub use copies::{drop_copies, drop_old_copies};
 pub use replace::replace_source;
 pub use schedule::schedule_video;
+pub(crate) use thumbnail::delete_doomed;
 pub use thumbnail::{delete_thumbnail, drop_objects, take_thumbnail};
 pub use trash::{empty_trash, restore_video, trash_video};
 pub use upload::{Completion, abort_upload, complete_upload, expire_upload};
-pub(crate) use thumbnail::delete_doomed;
 pub(crate) use video::give_back;
 pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};
