@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 const READY: Duration = Duration::from_secs(120);
 
 /// Waits until the list of pictures looks as `wanted`.
-async fn pictures(person: &Person, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+async fn pictures(
+    person: &Person,
+    id: &str,
+    what: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Value> {
     let mut last = Value::Null;
     let path = format!("/api/videos/{id}/thumbnails");
     let seen = until(what, READY, async || {
@@ -28,13 +33,23 @@ async fn picture(person: &Person, id: &str, bytes: &[u8]) -> Result<Value> {
     target["method"] = json!("single");
     person.put(&target, bytes).await?;
     let own = text(&target["id"])?;
-    person.post(&format!("{path}/{own}/complete"), json!({})).await?.expect(202)?;
+    person
+        .post(&format!("{path}/{own}/complete"), json!({}))
+        .await?
+        .expect(202)?;
     let find = |list: &Value| {
         let items = list["items"].as_array().cloned().unwrap_or_default();
-        items.into_iter().find(|item| item["id"] == json!(own)).unwrap_or_default()
+        items
+            .into_iter()
+            .find(|item| item["id"] == json!(own))
+            .unwrap_or_default()
     };
-    let ended = |list: &Value| ["ready", "failed"].contains(&find(list)["status"].as_str().unwrap_or_default());
-    Ok(find(&pictures(person, id, "the picture is made", ended).await?))
+    let ended = |list: &Value| {
+        ["ready", "failed"].contains(&find(list)["status"].as_str().unwrap_or_default())
+    };
+    Ok(find(
+        &pictures(person, id, "the picture is made", ended).await?,
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,38 +61,61 @@ async fn a_video_has_a_storyboard_and_a_poster_of_its_owners_choice() -> Result<
     person.sees_ready(&id, READY).await?;
     stack.quiet().await?;
 
-    let extras = person.get(&format!("/api/videos/{id}/extras")).await?.expect(200)?;
+    let extras = person
+        .get(&format!("/api/videos/{id}/extras"))
+        .await?
+        .expect(200)?;
     let player = Player::of(&person)?;
     let list = text(&extras["storyboard_url"])?;
     let shots = player.text(&list).await?;
     assert_eq!(shots.matches("board/0.jpg#xywh=").count(), 6, "{shots}");
-    let sheet = player.bytes(&list.replace("storyboard.vtt", "board/0.jpg")).await?;
+    let sheet = player
+        .bytes(&list.replace("storyboard.vtt", "board/0.jpg"))
+        .await?;
     assert_eq!(&sheet[..3], [0xff, 0xd8, 0xff]);
 
     // The poster, and three from within.
     let found = pictures(&person, &id, "there are pictures", |list| {
-        list["items"].as_array().is_some_and(|items| items.len() == 4)
+        list["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == 4)
     })
     .await?;
-    let other = found["items"].as_array().into_iter().flatten().find(|item| item["chosen"] == json!(false));
+    let other = found["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|item| item["chosen"] == json!(false));
     let other = text(&other.context("all are chosen")?["id"])?;
     let choose = format!("/api/videos/{id}/thumbnails/{other}/choose");
     person.post(&choose, json!({})).await?.expect(200)?;
 
     let png = tokio::fs::read(drawn(&stack).await?).await?;
     let own = picture(&person, &id, &png).await?;
-    assert_eq!((&own["status"], &own["chosen"]), (&json!("ready"), &json!(true)), "{own}");
-    let poster = player.bytes(&text(&person.video(&id).await?["poster_url"])?).await?;
+    assert_eq!(
+        (&own["status"], &own["chosen"]),
+        (&json!("ready"), &json!(true)),
+        "{own}"
+    );
+    let poster = player
+        .bytes(&text(&person.video(&id).await?["poster_url"])?)
+        .await?;
     assert_eq!(&poster[..3], [0xff, 0xd8, 0xff]);
     let bad = picture(&person, &id, b"<svg xmlns='http://www.w3.org/2000/svg'/>").await?;
-    assert_eq!((&bad["status"], &bad["error"]), (&json!("failed"), &json!("not_a_picture")));
+    assert_eq!(
+        (&bad["status"], &bad["error"]),
+        (&json!("failed"), &json!("not_a_picture"))
+    );
     stack.quiet().await?;
     // What was uploaded is gone, whatever it was.
-    let left: i64 = sqlx::query_scalar("select count(*) from video_thumbnails where upload_key is not null")
-        .fetch_one(&stack.db)
-        .await?;
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from video_thumbnails where upload_key is not null")
+            .fetch_one(&stack.db)
+            .await?;
     assert_eq!(left, 0);
-    person.delete(&format!("/api/videos/{id}?forever=true")).await?;
+    person
+        .delete(&format!("/api/videos/{id}?forever=true"))
+        .await?;
     stack.quiet().await?;
     assert_eq!(stack.storage.list("images/").await?, Vec::<String>::new());
     stack.end().await
@@ -86,7 +124,18 @@ async fn a_video_has_a_storyboard_and_a_poster_of_its_owners_choice() -> Result<
 async fn drawn(stack: &Stack) -> Result<std::path::PathBuf> {
     let path = stack.folder().join("picture.png");
     let made = tokio::process::Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1920x1080", "-frames:v", "1"])
+        .args([
+            "-nostdin",
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=1920x1080",
+            "-frames:v",
+            "1",
+        ])
         .arg(&path)
         .status()
         .await?;
@@ -99,8 +148,14 @@ async fn replace(person: &Person, id: &str, bytes: &[u8]) -> Result<Value> {
     let target = person.begin("second.mp4", bytes.len()).await?.expect(201)?;
     person.put(&target, bytes).await?;
     let wish = json!({"upload_id": target["upload_id"]});
-    let first = person.post(&format!("/api/videos/{id}/source"), wish.clone()).await?.expect(202)?;
-    let again = person.post(&format!("/api/videos/{id}/source"), wish).await?.expect(202)?;
+    let first = person
+        .post(&format!("/api/videos/{id}/source"), wish.clone())
+        .await?
+        .expect(202)?;
+    let again = person
+        .post(&format!("/api/videos/{id}/source"), wish)
+        .await?
+        .expect(202)?;
     assert_eq!(first["id"], again["id"]);
     Ok(first)
 }
@@ -117,16 +172,33 @@ async fn a_replaced_source_plays_when_it_is_ready_and_not_if_it_fails() -> Resul
 
     // A file that is none: the video stays what it is, and says so.
     replace(&person, &id, b"These are notes.").await?;
-    let same = person.sees(&id, "it failed", READY, |v| v["status"] == "ready" && !v["error"].is_null()).await?;
-    assert_eq!((&same["hls_url"], &same["duration"]), (&first["hls_url"], &first["duration"]));
+    let same = person
+        .sees(&id, "it failed", READY, |v| {
+            v["status"] == "ready" && !v["error"].is_null()
+        })
+        .await?;
+    assert_eq!(
+        (&same["hls_url"], &same["duration"]),
+        (&first["hls_url"], &first["duration"])
+    );
     player.master(&old).await?;
     stack.quiet().await?;
 
     let clip = tokio::fs::read(Clip::new(8, "426x240").file().await?).await?;
     let begun = replace(&person, &id, &clip).await?;
-    assert_eq!((&begun["status"], &begun["hls_url"]), (&json!("processing"), &first["hls_url"]));
-    let second = person.sees(&id, "it is switched", READY, |v| v["replacing"] == json!(false)).await?;
-    assert_eq!((&second["status"], &second["error"]), (&json!("ready"), &json!(null)));
+    assert_eq!(
+        (&begun["status"], &begun["hls_url"]),
+        (&json!("processing"), &first["hls_url"])
+    );
+    let second = person
+        .sees(&id, "it is switched", READY, |v| {
+            v["replacing"] == json!(false)
+        })
+        .await?;
+    assert_eq!(
+        (&second["status"], &second["error"]),
+        (&json!("ready"), &json!(null))
+    );
     assert!(second["duration"].as_f64() > Some(7.5), "{second}");
     player.master(&text(&second["hls_url"])?).await?;
     stack.quiet().await?;
@@ -134,8 +206,15 @@ async fn a_replaced_source_plays_when_it_is_ready_and_not_if_it_fails() -> Resul
     let sources = stack.storage.list("raw/").await?;
     assert_eq!(sources.len(), 1, "{sources:?}");
     let streams = stack.storage.list(&format!("hls/{id}/")).await?;
-    assert!(streams.iter().all(|key| key.starts_with(&format!("hls/{id}/3/"))), "{streams:?}");
-    let doomed: i64 = sqlx::query_scalar("select count(*) from doomed_objects").fetch_one(&stack.db).await?;
+    assert!(
+        streams
+            .iter()
+            .all(|key| key.starts_with(&format!("hls/{id}/3/"))),
+        "{streams:?}"
+    );
+    let doomed: i64 = sqlx::query_scalar("select count(*) from doomed_objects")
+        .fetch_one(&stack.db)
+        .await?;
     assert_eq!(doomed, 0);
     stack.end().await
 }
@@ -150,10 +229,16 @@ async fn a_video_in_the_trash_goes_on_where_it_was() -> Result<()> {
     assert_eq!(person.delete(&path).await?.status, 204);
     person.get(&path).await?.expect_problem(404, "not_found")?;
     stack.quiet().await?;
-    let back = person.post(&format!("{path}/restore"), json!({})).await?.expect(200)?;
+    let back = person
+        .post(&format!("{path}/restore"), json!({}))
+        .await?
+        .expect(200)?;
     if back["status"] != "ready" {
         assert_eq!(back["error"]["code"], "cancelled", "{back}");
-        person.post(&format!("{path}/retry"), json!({})).await?.expect(202)?;
+        person
+            .post(&format!("{path}/retry"), json!({}))
+            .await?
+            .expect(202)?;
     }
     person.sees_ready(&id, READY).await?;
     drop(worker);
@@ -186,11 +271,20 @@ async fn many_videos_are_changed_by_a_job() -> Result<()> {
     assert_eq!((&end["done"], &end["skipped"]), (&json!(4), &json!(1)));
     for id in &ids {
         let video = person.video(id).await?;
-        assert_eq!((&video["visibility"], &video["tags"], &video["category"]), (&json!("unlisted"), &json!(["trip"]), &json!("travel")));
+        assert_eq!(
+            (&video["visibility"], &video["tags"], &video["category"]),
+            (&json!("unlisted"), &json!(["trip"]), &json!("travel"))
+        );
     }
-    person.post("/api/bulk_edits", json!({"videos": ids, "delete": true})).await?.expect(202)?;
+    person
+        .post("/api/bulk_edits", json!({"videos": ids, "delete": true}))
+        .await?
+        .expect(202)?;
     stack.quiet().await?;
-    let trash = person.get("/api/videos?owner=me&trash=true").await?.expect(200)?;
+    let trash = person
+        .get("/api/videos?owner=me&trash=true")
+        .await?
+        .expect(200)?;
     assert_eq!(trash["items"].as_array().map(Vec::len), Some(3));
     stack.end().await
 }

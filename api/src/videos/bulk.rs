@@ -133,7 +133,11 @@ fn check(body: BulkRequest) -> Result<(Vec<VideoId>, BulkChange), Problem> {
         || !change.remove_tags.is_empty();
     let wishes = [edits, change.delete, change.restore];
     let one = wishes.iter().filter(|&&wish| wish).count() == 1;
-    check.that("delete", one, "ask for a change, for delete, or for restore");
+    check.that(
+        "delete",
+        one,
+        "ask for a change, for delete, or for restore",
+    );
     check.finish()?;
     Ok((body.videos, change))
 }

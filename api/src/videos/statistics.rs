@@ -124,14 +124,19 @@ async fn send_beacon(
 
 fn check(body: &BeaconRequest) -> Result<Beacon, Problem> {
     let mut check = Check::default();
-    let sound = |r: &PlayedRange| r.from.is_finite() && r.to.is_finite() && r.from >= 0.0 && r.to >= r.from;
+    let sound =
+        |r: &PlayedRange| r.from.is_finite() && r.to.is_finite() && r.from >= 0.0 && r.to >= r.from;
     check.that(
         "ranges",
         body.ranges.len() <= MOST_RANGES && body.ranges.iter().all(sound),
         "must be at most 50, each from a second to a later one",
     );
     let played: f32 = body.ranges.iter().map(|r| r.to - r.from).sum();
-    check.that("ranges", played <= MOST_PLAYED, "must be at most 600 seconds in all");
+    check.that(
+        "ranges",
+        played <= MOST_PLAYED,
+        "must be at most 600 seconds in all",
+    );
     check.finish()?;
     Ok(Beacon {
         begins: body.begins,
@@ -181,7 +186,10 @@ async fn get_statistics(
         watch_seconds: watched,
         average_seconds: watched / people,
         retention: if watched > 0.0 && part > 0.0 {
-            parts.iter().map(|seconds| seconds / part / people).collect()
+            parts
+                .iter()
+                .map(|seconds| seconds / part / people)
+                .collect()
         } else {
             Vec::new()
         },

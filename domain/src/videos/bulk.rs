@@ -104,11 +104,7 @@ impl BulkEdit {
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn step(
-        db: impl PgExecutor<'_>,
-        id: Uuid,
-        skipped: bool,
-    ) -> Result<(), sqlx::Error> {
+    pub async fn step(db: impl PgExecutor<'_>, id: Uuid, skipped: bool) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "update bulk_edits set done = done + 1, skipped = skipped + $2::int where id = $1",
             id,
@@ -124,9 +120,12 @@ impl BulkEdit {
     /// # Errors
     /// Those of the statement.
     pub async fn finish(db: impl PgExecutor<'_>, id: Uuid) -> Result<(), sqlx::Error> {
-        sqlx::query!("update bulk_edits set finished_at = now() where id = $1", id)
-            .execute(db)
-            .await?;
+        sqlx::query!(
+            "update bulk_edits set finished_at = now() where id = $1",
+            id
+        )
+        .execute(db)
+        .await?;
         Ok(())
     }
 }

@@ -117,10 +117,7 @@ pub async fn days_of(
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn totals_of(
-    db: impl PgExecutor<'_>,
-    video: VideoId,
-) -> Result<(i64, f64), sqlx::Error> {
+pub async fn totals_of(db: impl PgExecutor<'_>, video: VideoId) -> Result<(i64, f64), sqlx::Error> {
     let row = sqlx::query!(
         r#"select coalesce(sum(views), 0)::bigint as "views!", coalesce(sum(watch_s), 0)::float8 as "watched!"
              from video_daily where video_id = $1"#,
@@ -135,10 +132,7 @@ pub async fn totals_of(
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn parts_of(
-    db: impl PgExecutor<'_>,
-    video: VideoId,
-) -> Result<Vec<f64>, sqlx::Error> {
+pub async fn parts_of(db: impl PgExecutor<'_>, video: VideoId) -> Result<Vec<f64>, sqlx::Error> {
     let rows = sqlx::query!(
         "select part, watch_s from video_retention where video_id = $1",
         video.0
@@ -147,7 +141,10 @@ pub async fn parts_of(
     .await?;
     let mut parts = vec![0.0; PARTS];
     for row in rows {
-        if let Some(part) = usize::try_from(row.part).ok().and_then(|n| parts.get_mut(n)) {
+        if let Some(part) = usize::try_from(row.part)
+            .ok()
+            .and_then(|n| parts.get_mut(n))
+        {
             *part = row.watch_s;
         }
     }

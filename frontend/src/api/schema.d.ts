@@ -228,6 +228,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bulk_edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes many of one's own videos. A job does it; ask how far it is. */
+        post: operations["change_videos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bulk_edits/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a change of many videos is. */
+        get: operations["get_bulk_edit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -493,6 +527,23 @@ export interface paths {
         patch: operations["update_video"];
         trace?: never;
     };
+    "/api/videos/{id}/beacons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes what was played. Players say it every few seconds, with or without an account. */
+        post: operations["send_beacon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{id}/cancel": {
         parameters: {
             query?: never;
@@ -669,6 +720,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/videos/{id}/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The figures of one's own video. */
+        get: operations["get_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{id}/thumbnails": {
         parameters: {
             query?: never;
@@ -817,6 +885,13 @@ export interface components {
             /** @description `done`, or `requested` where its worker has been asked to stop it. */
             outcome: string;
         };
+        /** @description What a player played since it last said something. */
+        BeaconRequest: {
+            /** @description The first of a sitting. */
+            begins: boolean;
+            /** @description From where to where, in seconds; at most 50 parts of 600 seconds in all. */
+            ranges: components["schemas"]["PlayedRange"][];
+        };
         /** @description How many jobs it would touch. */
         BulkCounted: {
             /** @description Whether there are more. */
@@ -826,6 +901,21 @@ export interface components {
              * @description At most 10,000.
              */
             count: number;
+        };
+        /** @description How far it is. */
+        BulkEdit: {
+            /** Format: int32 */
+            done: number;
+            finished: boolean;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int32
+             * @description Those of `done` that were not there (any more).
+             */
+            skipped: number;
+            /** Format: int32 */
+            total: number;
         };
         /** @description Which jobs: all conditions hold. At least one of state, kind, queue, tag, owner and group must be there. */
         BulkFilter: {
@@ -844,19 +934,19 @@ export interface components {
             state?: string[];
             tag?: string | null;
         };
-        /** @description What to do, and to which jobs. */
+        /** @description What is to be done to which of one's own videos. Deleting and restoring exclude everything else. */
         BulkRequest: {
-            /**
-             * @description `retry`: jobs that failed, were discarded or quarantined; scheduled and cancelled ones only where `filter.state` says
-             *     so. `cancel` and `discard`: jobs that have not ended.
-             * @example retry
-             */
-            action: string;
-            /** @description Only counts. */
-            dry_run?: boolean;
-            filter: components["schemas"]["BulkFilter"];
-            /** @description For others to read; cancelled and discarded jobs carry it. */
-            reason?: string | null;
+            /** @description A video keeps at most 20 tags. */
+            add_tags?: string[];
+            category?: components["schemas"]["Category"] | null;
+            /** @description Into the trash. */
+            delete?: boolean;
+            remove_tags?: string[];
+            /** @description Out of the trash. */
+            restore?: boolean;
+            /** @description At most 500. */
+            videos: components["schemas"]["VideoId"][];
+            visibility?: components["schemas"]["Visibility"] | null;
         };
         /** @description The job that does it. */
         BulkStarted: {
@@ -1225,6 +1315,19 @@ export interface components {
             /** @description For others to read. */
             note?: string | null;
         };
+        /** @description A part that was played. */
+        PlayedRange: {
+            /**
+             * Format: float
+             * @description Seconds.
+             */
+            from: number;
+            /**
+             * Format: float
+             * @description Seconds.
+             */
+            to: number;
+        };
         /** @description The body of every error. */
         Problem: {
             /**
@@ -1393,6 +1496,40 @@ export interface components {
          * @enum {string}
          */
         Stage: "queued" | "probing" | "encoding" | "packaging" | "publishing" | "done";
+        /** @description The figures of a video. They are some minutes old at most. */
+        Statistics: {
+            /**
+             * Format: double
+             * @description Of one view, in seconds.
+             */
+            average_seconds: number;
+            /** @description Days that have anything, in order. Others have nothing. */
+            days: components["schemas"]["StatisticsDay"][];
+            /**
+             * @description What share of people watched each hundredth of the video; more than 1 where they watched it again. Empty before
+             *     anybody did.
+             */
+            retention: number[];
+            /**
+             * Format: int64
+             * @description Since the video exists.
+             */
+            views: number;
+            /**
+             * Format: double
+             * @description Seconds since the video exists.
+             */
+            watch_seconds: number;
+        };
+        /** @description A day (UTC). */
+        StatisticsDay: {
+            /** Format: date */
+            day: string;
+            /** Format: int64 */
+            views: number;
+            /** Format: double */
+            watch_seconds: number;
+        };
         /**
          * @description Whether a video can be watched in full.
          * @enum {string}
@@ -2328,6 +2465,86 @@ export interface operations {
             };
         };
     };
+    change_videos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkEdit"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bulk_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkEdit"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_config: {
         parameters: {
             query?: never;
@@ -2916,7 +3133,7 @@ export interface operations {
             query?: {
                 /** @description Words of the title or description, or any part of the title. */
                 query?: string;
-                sort?: "new" | "old" | "title";
+                sort?: "new" | "old" | "title" | "views";
                 /** @description Where the last page ended: its `next_cursor`. */
                 cursor?: string;
                 /** @description How many; 24 unless said. */
@@ -2927,6 +3144,10 @@ export interface operations {
                 tag?: string;
                 /** @description Only those of this kind. */
                 category?: "film" | "music" | "gaming" | "sport" | "travel" | "people" | "comedy" | "news" | "howto" | "education" | "science" | "animals" | "vehicles" | "society";
+                /** @description Of one's own: only those with this visibility. */
+                visibility?: "public" | "unlisted" | "private";
+                /** @description Of one's own: only those in this state. */
+                status?: "processing" | "ready" | "failed";
                 /** @description Of one's own: those in the trash, and only those. */
                 trash?: boolean;
             };
@@ -3087,6 +3308,57 @@ export interface operations {
             };
             /** @description `validation` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_beacon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeaconRequest"];
+            };
+        };
+        responses: {
+            /** @description noted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_found`: absent, or private */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3686,6 +3958,57 @@ export interface operations {
             };
             /** @description `validation` or `upload_size_mismatch` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_statistics: {
+        parameters: {
+            query?: {
+                /** @description How many days back; 28 unless said. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for somebody else's */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
