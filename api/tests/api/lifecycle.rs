@@ -58,7 +58,7 @@ async fn what_is_in_the_trash_is_nowhere_else_until_it_is_restored() {
     assert_eq!(listed(&stack, &ann, "owner=me").await, Vec::<String>::new());
     assert_eq!(
         listed(&stack, &ann, "owner=me&trash=true").await,
-        [id.clone()]
+        std::slice::from_ref(&id)
     );
     assert_eq!(
         listed(&stack, &bob, "trash=true").await,
