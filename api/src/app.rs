@@ -89,6 +89,8 @@ pub(crate) struct Settings {
     pub comment_bucket: Bucket,
     /// Reports of one person.
     pub report_bucket: Bucket,
+    /// What players of one address say that they played: a classroom has thirty.
+    pub beacon_bucket: Bucket,
     /// Bytes.
     pub max_upload_size: u64,
     /// Bytes.
@@ -124,6 +126,7 @@ impl Settings {
             gesture_bucket: Bucket::new(120, Duration::from_secs(1)),
             comment_bucket: Bucket::new(15, Duration::from_secs(12)),
             report_bucket: Bucket::new(10, Duration::from_secs(300)),
+            beacon_bucket: Bucket::new(300, Duration::from_millis(400)),
             max_upload_size: config.uploads.max_size,
             single_put_limit: config.uploads.single_put_limit,
             upload_url_ttl: config.uploads.url_ttl,

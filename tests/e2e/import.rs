@@ -83,7 +83,10 @@ async fn a_folder_becomes_videos_once() -> Result<()> {
 
     // What was deleted stays deleted, unless it is asked for.
     assert_eq!(
-        person.delete(&format!("/api/videos/{id}")).await?.status,
+        person
+            .delete(&format!("/api/videos/{id}?forever=true"))
+            .await?
+            .status,
         204
     );
     let said = stack.try_command("millrace", &import).await?;

@@ -92,7 +92,10 @@ async fn an_upload_becomes_a_video_in_several_qualities_and_leaves_nothing_when_
     stack.quiet().await?;
     assert!(objects(&stack).await? > 0);
     assert_eq!(
-        person.delete(&format!("/api/videos/{id}")).await?.status,
+        person
+            .delete(&format!("/api/videos/{id}?forever=true"))
+            .await?
+            .status,
         204
     );
     person

@@ -45,6 +45,8 @@ mod rules;
 mod scarce;
 /// Workers that lack something at start.
 mod startup;
+/// What creators do.
+mod studio;
 /// Objects that no row names.
 mod sweep;
 /// One trace across processes.

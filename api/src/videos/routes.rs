@@ -7,7 +7,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
     ids::{UserId, VideoId},
-    videos::{self, Category, Changes, Filter, Sort, Video, Visibility},
+    videos::{self, Category, Changes, Filter, Sort, Status, Video, Visibility},
 };
 use millrace_jobs::flows::{self, FlowError};
 use millrace_queue::Wake;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{VideoView, captions, extras, lifecycle, may_watch, thumbnails};
+use super::{VideoView, bulk, captions, extras, lifecycle, may_watch, statistics, thumbnails};
 use crate::{
     app::App,
     auth::{CurrentUser, MaybeUser},
@@ -37,6 +37,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(captions::router())
         .merge(thumbnails::router())
         .merge(lifecycle::router())
+        .merge(statistics::router())
+        .merge(bulk::router())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,6 +63,12 @@ struct ListQuery {
     /// Only those of this kind.
     #[param(inline)]
     category: Option<Category>,
+    /// Of one's own: only those with this visibility.
+    #[param(inline)]
+    visibility: Option<Visibility>,
+    /// Of one's own: only those in this state.
+    #[param(inline)]
+    status: Option<Status>,
     /// Of one's own: those in the trash, and only those.
     trash: Option<bool>,
 }
@@ -155,6 +163,8 @@ async fn list_videos(
             .tag
             .map(|tag| videos::tag(&tag).unwrap_or_else(|| "\u{1}".to_owned())),
         category: query.category,
+        visibility: query.visibility.filter(|_| owner.is_some()),
+        status: query.status.filter(|_| owner.is_some()),
         trash: query.trash == Some(true) && owner.is_some(),
         sort: query.sort.unwrap_or_default(),
         // One that was not ours would hold anything, control characters included.

@@ -28,6 +28,8 @@ mod follows;
 mod history;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Trash, schedule, replacement, original.
+mod lifecycle;
 /// Likes and their count.
 mod likes;
 /// Links that came by mail, and invitations.
@@ -58,6 +60,8 @@ mod socket;
 mod sockets;
 /// A server over a database of its own.
 mod stack;
+/// Figures, and changes of many.
+mod statistics;
 /// Pictures of videos.
 mod thumbnails;
 /// Uploads as far as they go without a store.

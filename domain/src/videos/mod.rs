@@ -1,5 +1,7 @@
 //! Videos: the record, what the pipeline made of it, and what people see of it while it is being made.
 
+/// Changes of many at once.
+mod bulk;
 /// The parts of a video.
 mod chapter;
 /// Copies that are watched while the ladder is made.
@@ -24,6 +26,8 @@ mod search;
 mod segment;
 /// The words that a video's columns use.
 mod state;
+/// What is watched of a video, and when.
+mod statistics;
 /// The sprites that a seek bar shows.
 mod storyboard;
 /// Pictures that may stand for a video.
@@ -31,6 +35,7 @@ mod thumbnail;
 /// The trash, and publishing at a time.
 mod trash;
 
+pub use bulk::{BulkChange, BulkEdit};
 pub use chapter::{Chapter, MOST_CHAPTERS, listed_chapters, set_chapters, told_chapters};
 pub use copy::{
     NewSource, SOURCE, Source, begin_source, drop_copies, note_fast, set_file, source,
@@ -52,6 +57,7 @@ pub use segment::{
     segments, segments_of_chunk, window,
 };
 pub use state::{Category, Stage, Status, Stream, ThumbnailStatus, Visibility};
+pub use statistics::{Beacon, Day, PARTS, days_of, note_beacon, parts_of, sum_up, totals_of};
 pub use storyboard::{StoredBoard, board, save_board};
 pub use thumbnail::{Begun, MOST_BYTES, Thumbnail};
 pub use trash::{KEPT_IN_TRASH, past_trash, publish_scheduled, restore, set_schedule, trash};

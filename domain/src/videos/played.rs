@@ -69,7 +69,9 @@ pub async fn replace(conn: &mut PgConnection, new: &NewSourceFile) -> Result<boo
     let done = sqlx::query!(
         "update videos set played = coalesce(played, jsonb_build_object(
                     'generation', generation, 'probe', probe, 'duration', duration, 'width', width, 'height', height,
-                    'fps_num', fps_num, 'fps_den', fps_den, 'original_key', original_key)),
+                    'fps_num', fps_num, 'fps_den', fps_den, 'original_key', original_key,
+                    'original_etag', original_etag, 'original_name', original_name,
+                    'original_format', original_format, 'file_size', file_size)),
                 status = 'processing', stage = 'queued', processing_progress = 0, error_code = null, error_message = null,
                 generation = generation + 1, round = 1, stream = null, file_key = null, probe = null,
                 upload_id = $2, original_key = $3, original_etag = $4, original_name = $5, file_size = $6,
@@ -116,6 +118,8 @@ pub async fn switch(conn: &mut PgConnection, video: &Video) -> Result<Vec<String
         "delete from segments where video_id = $1 and generation < $2",
         "delete from video_chunks where video_id = $1 and generation < $2",
         "delete from video_qualities where video_id = $1 and generation < $2",
+        // Where people stopped watching says nothing about another film. Twice, since both are bound.
+        "delete from video_retention where video_id = $1 and $2::int > 0",
         "update videos set played = null where id = $1 and generation = $2",
     ] {
         sqlx::query(statement)
@@ -147,8 +151,11 @@ pub async fn drop_replacement(
         "delete from segments where video_id = $1 and generation = $2",
         "delete from video_chunks where video_id = $1 and generation = $2",
         "delete from video_qualities where video_id = $1 and generation = $2",
-        // The row names the source that is kept again, and asks for it without an ETag: it never changed.
-        "update videos set original_key = played ->> 'original_key' where id = $1 and generation = $2",
+        // The row names the source again that plays.
+        "update videos set original_key = played ->> 'original_key', original_etag = played ->> 'original_etag',
+                original_name = played ->> 'original_name', original_format = played ->> 'original_format',
+                file_size = (played ->> 'file_size')::bigint
+          where id = $1 and generation = $2",
     ] {
         sqlx::query(statement)
             .bind(id.0)

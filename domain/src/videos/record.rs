@@ -145,7 +145,7 @@ impl Video {
         .await
     }
 
-    /// Those of `ids` that exist, in no order.
+    /// Those of `ids` that exist and are not in the trash, in no order.
     ///
     /// # Errors
     /// Those of the statement.
@@ -154,7 +154,7 @@ impl Video {
         ids: &[VideoId],
     ) -> Result<Vec<Self>, sqlx::Error> {
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
-        select_video!("where v.id = any($1)", &ids)
+        select_video!("where v.id = any($1) and v.deleted_at is null", &ids)
             .fetch_all(db)
             .await
     }

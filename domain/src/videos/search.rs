@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::{Category, Video, record::select_video};
+use super::{Category, Status, Video, Visibility, record::select_video};
 use crate::ids::UserId;
 
 /// The order of a list.
@@ -20,6 +20,8 @@ pub enum Sort {
     Old,
     /// By title.
     Title,
+    /// Most views first.
+    Views,
 }
 
 /// What to list.
@@ -33,6 +35,10 @@ pub struct Filter {
     pub tag: Option<String>,
     /// Only of this kind.
     pub category: Option<Category>,
+    /// Only with this visibility.
+    pub visibility: Option<Visibility>,
+    /// Only in this state.
+    pub status: Option<Status>,
     /// What is in the trash, and only that.
     pub trash: bool,
     pub sort: Sort,
@@ -54,6 +60,8 @@ struct Place {
     s: Sort,
     t: DateTime<Utc>,
     n: String,
+    #[serde(default)]
+    v: i64,
     i: Uuid,
 }
 
@@ -68,6 +76,7 @@ impl Place {
             s: sort,
             t: video.created_at,
             n: video.title.clone(),
+            v: video.views,
             i: video.id.0,
         };
         serde_json::to_vec(&place)
@@ -86,8 +95,11 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
         .cursor
         .as_deref()
         .and_then(|c| Place::read(c, filter.sort));
+    let views = after.as_ref().map(|p| p.v);
     let (time, title, id) = after.map_or((None, None, None), |p| (Some(p.t), Some(p.n), Some(p.i)));
     let owner = filter.owner.map(|o| o.0);
+    let visibility = filter.visibility.map(Visibility::word);
+    let status = filter.status.map(Status::word);
     let (tag, category) = (filter.tag.as_deref(), filter.category.map(Category::word));
     let query = filter
         .query
@@ -111,9 +123,10 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
                    and (v.deleted_at is not null) = $9
+                   and ($10::text is null or v.visibility = $10) and ($11::text is null or v.status = $11)
                    and ($4::timestamptz is null or (v.created_at, v.id) < ($4, $5::uuid))
                  order by v.created_at desc, v.id desc limit $6",
-                owner, query, like, time, id, limit + 1, tag, category, filter.trash
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash, visibility, status
             )
             .fetch_all(db)
             .await?
@@ -125,9 +138,10 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
                    and (v.deleted_at is not null) = $9
+                   and ($10::text is null or v.visibility = $10) and ($11::text is null or v.status = $11)
                    and ($4::timestamptz is null or (v.created_at, v.id) > ($4, $5::uuid))
                  order by v.created_at, v.id limit $6",
-                owner, query, like, time, id, limit + 1, tag, category, filter.trash
+                owner, query, like, time, id, limit + 1, tag, category, filter.trash, visibility, status
             )
             .fetch_all(db)
             .await?
@@ -139,9 +153,25 @@ pub async fn list(db: impl PgExecutor<'_>, filter: &Filter) -> Result<Page, sqlx
                    and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
                    and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
                    and (v.deleted_at is not null) = $9
+                   and ($10::text is null or v.visibility = $10) and ($11::text is null or v.status = $11)
                    and ($4::text is null or (v.title, v.id) > ($4, $5::uuid))
                  order by v.title, v.id limit $6",
-                owner, query, like, title, id, limit + 1, tag, category, filter.trash
+                owner, query, like, title, id, limit + 1, tag, category, filter.trash, visibility, status
+            )
+            .fetch_all(db)
+            .await?
+        }
+        Sort::Views => {
+            select_video!(
+                "where (case when $1::uuid is null then v.visibility = 'public' and v.playable_at is not null and v.status <> 'failed'
+                             else v.user_id = $1 end)
+                   and ($2::text is null or v.search @@ websearch_to_tsquery('simple', $2) or v.title ilike $3)
+                   and ($7::text is null or v.tags @> array[$7]) and ($8::text is null or v.category = $8)
+                   and (v.deleted_at is not null) = $9
+                   and ($10::text is null or v.visibility = $10) and ($11::text is null or v.status = $11)
+                   and ($4::bigint is null or (v.views, v.id) < ($4, $5::uuid))
+                 order by v.views desc, v.id desc limit $6",
+                owner, query, like, views, id, limit + 1, tag, category, filter.trash, visibility, status
             )
             .fetch_all(db)
             .await?

@@ -4,10 +4,16 @@
 mod account;
 /// A person's picture.
 mod avatar;
+/// The same change of many videos.
+mod bulk;
 /// Drop copies that are not watched any more.
 mod copies;
 /// A mail and the job that sends it.
 mod email;
+/// The end of an account, and copies of it.
+mod farewell;
+/// News and the mail of it.
+mod notify;
 /// Another source in place of a video's own.
 mod replace;
 /// Publishing at a time.
@@ -16,10 +22,6 @@ mod schedule;
 mod thumbnail;
 /// Into the trash, and out of it.
 mod trash;
-/// The end of an account, and copies of it.
-mod farewell;
-/// News and the mail of it.
-mod notify;
 /// The ends of an upload.
 mod upload;
 /// Begin, retry, cancel and delete a video.
@@ -27,16 +29,17 @@ mod video;
 
 pub use account::{mail_account, mail_account_at};
 pub use avatar::{receive_avatar, show_avatar};
+pub use bulk::change_many;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
+pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use notify::{announce_video, notify};
+pub(crate) use notify::{notify_all, published};
 pub use replace::replace_source;
 pub use schedule::schedule_video;
 pub(crate) use thumbnail::delete_doomed;
 pub use thumbnail::{delete_thumbnail, drop_objects, take_thumbnail};
 pub use trash::{empty_trash, restore_video, trash_video};
-pub use farewell::{begin_export, begin_farewell, forget_files};
-pub use notify::{announce_video, notify};
-pub(crate) use notify::{notify_all, published};
 pub use upload::{Completion, abort_upload, complete_upload, expire_upload};
 pub(crate) use video::give_back;
 pub use video::{FlowError, cancel_video, delete_video, retry_video, start_video};

@@ -39,6 +39,10 @@ crate::job::kinds! {
     sweep_orphans::SweepOrphans,
     /// Drops copies of videos whose ladder is there.
     sweep_copies::SweepCopies,
+    /// Changes many videos.
+    bulk_videos::BulkVideos,
+    /// Sums up what was watched.
+    sum_up_statistics::SumUpStatistics,
     /// Deletes videos that have been in the trash for long.
     empty_trash::EmptyTrash,
     /// Deletes rows past their time.

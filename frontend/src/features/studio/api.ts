@@ -1,6 +1,6 @@
 // Calls of the studio.
 import { send } from '@/api/client'
-import type { Chapter, Extras, ThumbnailList, ThumbnailTarget } from '@/api/types'
+import type { BulkEdit, BulkRequest, Chapter, Extras, Statistics, ThumbnailList, ThumbnailTarget, Video } from '@/api/types'
 
 const of = (id: string) => `/videos/${encodeURIComponent(id)}`
 
@@ -42,4 +42,41 @@ export function chooseThumbnail(id: string, thumbnail: string): Promise<Thumbnai
 
 export function deleteThumbnail(id: string, thumbnail: string): Promise<void> {
   return send({ method: 'delete', url: `${of(id)}/thumbnails/${thumbnail}` })
+}
+
+export function scheduleVideo(id: string, publish_at: string): Promise<Video> {
+  return send({ method: 'put', url: `${of(id)}/schedule`, data: { publish_at } })
+}
+
+export function unscheduleVideo(id: string): Promise<Video> {
+  return send({ method: 'delete', url: `${of(id)}/schedule` })
+}
+
+export function restoreVideo(id: string): Promise<Video> {
+  return send({ method: 'post', url: `${of(id)}/restore` })
+}
+
+export function deleteForever(id: string): Promise<void> {
+  return send({ method: 'delete', url: of(id), params: { forever: true } })
+}
+
+export function getOriginal(id: string): Promise<{ url: string }> {
+  return send({ url: `${of(id)}/original` })
+}
+
+/** Joining the parts of a large file takes the server a while. */
+export function replaceSource(id: string, upload_id: string): Promise<Video> {
+  return send({ method: 'post', url: `${of(id)}/source`, data: { upload_id }, timeout: 120_000 })
+}
+
+export function changeVideos(data: BulkRequest): Promise<BulkEdit> {
+  return send({ method: 'post', url: '/bulk_edits', data })
+}
+
+export function getBulkEdit(id: string): Promise<BulkEdit> {
+  return send({ url: `/bulk_edits/${id}` })
+}
+
+export function getStatistics(id: string, days: number): Promise<Statistics> {
+  return send({ url: `${of(id)}/statistics`, params: { days } })
 }

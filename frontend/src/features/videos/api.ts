@@ -4,12 +4,15 @@ import type { Category, Video, VideoChanges, VideoPage } from '@/api/types'
 
 export interface VideoQuery {
   query?: string
-  sort?: 'new' | 'old' | 'title'
+  sort?: 'new' | 'old' | 'title' | 'views'
   cursor?: string
   limit?: number
   owner?: 'me'
   tag?: string
   category?: Category
+  visibility?: Video['visibility']
+  status?: Video['status']
+  trash?: boolean
 }
 
 export function listVideos(params: VideoQuery, signal?: AbortSignal): Promise<VideoPage> {

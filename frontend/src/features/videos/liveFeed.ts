@@ -55,6 +55,11 @@ export function noteDeleted(id: string): void {
   deleted.add(id)
 }
 
+/** Takes one that was deleted here back from the trash. */
+export function noteRestored(id: string): void {
+  deleted.delete(id)
+}
+
 function receive({ kind, data, progress }: Delivery): void {
   const news = data as UserData
   if (kind === 'snapshot' && news.type === 'user') {
@@ -69,6 +74,7 @@ function receive({ kind, data, progress }: Delivery): void {
       if (state.video.status === 'processing' && !seen.has(id)) void catchUp(id)
     }
   } else if (news.type === 'video') {
+    deleted.delete(news.video.id) // Restored, here or elsewhere.
     apply(news.video, news.generation, progress)
   } else if (news.type === 'video_deleted') {
     noteDeleted(news.id)

@@ -2,7 +2,7 @@
 import { type Component, defineAsyncComponent } from 'vue'
 
 export interface Tab {
-  name: 'details' | 'thumbnail' | 'captions' | 'chapters'
+  name: 'details' | 'thumbnail' | 'captions' | 'chapters' | 'source' | 'statistics'
   page: Component
 }
 
@@ -11,4 +11,6 @@ export const TABS: readonly Tab[] = [
   { name: 'thumbnail', page: defineAsyncComponent(() => import('./ThumbnailTab.vue')) },
   { name: 'captions', page: defineAsyncComponent(() => import('./CaptionsTab.vue')) },
   { name: 'chapters', page: defineAsyncComponent(() => import('./ChaptersTab.vue')) },
+  { name: 'source', page: defineAsyncComponent(() => import('./SourceTab.vue')) },
+  { name: 'statistics', page: defineAsyncComponent(() => import('./StatisticsTab.vue')) },
 ]
