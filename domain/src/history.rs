@@ -66,7 +66,7 @@ pub async fn watched(
         Watched,
         r#"select h.video_id as "video: _", h.position, h.watched_at
              from watch_history h join videos v on v.id = h.video_id
-            where h.user_id = $1 and (v.visibility <> 'private' or v.user_id = $1)
+            where h.user_id = $1 and v.deleted_at is null and (v.visibility <> 'private' or v.user_id = $1)
               and ($2::text is null or strpos(lower(v.title), lower($2)) > 0)
               and ($3::timestamptz is null or (h.watched_at, h.video_id) < ($3, $4::uuid))
             order by h.watched_at desc, h.video_id desc limit $5"#,
@@ -95,7 +95,7 @@ pub async fn unfinished(
         r#"select h.video_id as "video: _", h.position, h.watched_at
              from (select * from watch_history where user_id = $1 order by watched_at desc limit 200) h
              join videos v on v.id = h.video_id
-            where (v.visibility <> 'private' or v.user_id = $1) and v.playable_at is not null and v.status <> 'failed'
+            where v.deleted_at is null and (v.visibility <> 'private' or v.user_id = $1) and v.playable_at is not null and v.status <> 'failed'
               and h.position between 5 and v.duration * 0.95
             order by h.watched_at desc, h.video_id desc limit $2"#,
         user.0,

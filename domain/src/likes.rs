@@ -60,7 +60,7 @@ pub async fn liked(
     let rows = sqlx::query!(
         "select l.video_id, l.created_at
            from video_likes l join videos v on v.id = l.video_id
-          where l.user_id = $1 and (v.visibility <> 'private' or v.user_id = $1)
+          where l.user_id = $1 and v.deleted_at is null and (v.visibility <> 'private' or v.user_id = $1)
             and ($2::timestamptz is null or (l.created_at, l.video_id) < ($2, $3::uuid))
           order by l.created_at desc, l.video_id desc limit $4",
         user.0,

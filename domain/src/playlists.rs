@@ -72,7 +72,7 @@ macro_rules! select_playlist {
                       p.kind = 'watch_later' as "watch_later!", p.title, p.description, p.visibility as "visibility: _",
                       (select count(*) from playlist_items i where i.playlist_id = p.id) as "items!",
                       (select i.video_id from playlist_items i join videos v on v.id = i.video_id
-                        where i.playlist_id = p.id and (v.visibility <> 'private' or v.user_id = p.user_id)
+                        where i.playlist_id = p.id and v.deleted_at is null and (v.visibility <> 'private' or v.user_id = p.user_id)
                           and v.thumbnail_key is not null
                         order by i.position limit 1) as "cover: _",
                       exists (select from playlist_items i where i.playlist_id = p.id and i.video_id = $1) as "has_video!",
@@ -373,9 +373,9 @@ pub async fn items(
     let rows = sqlx::query_as!(
         Item,
         r#"select i.video_id as "video: _", i.position, i.added_at,
-                  (v.visibility <> 'private' or v.user_id = $2) is true as "visible!"
+                  (v.deleted_at is null and (v.visibility <> 'private' or v.user_id = $2)) is true as "visible!"
              from playlist_items i join videos v on v.id = i.video_id
-            where i.playlist_id = $1 and ($3 or (v.visibility <> 'private' or v.user_id = $2) is true)
+            where i.playlist_id = $1 and ($3 or (v.deleted_at is null and (v.visibility <> 'private' or v.user_id = $2)) is true)
               and ($4::int4 is null or (i.position, i.video_id) > ($4, $5::uuid))
             order by i.position, i.video_id limit $6"#,
         list.id.0,

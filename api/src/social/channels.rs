@@ -7,6 +7,7 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use millrace_domain::{
+    accounts::Avatar,
     channels::{self, Channel, ChannelSort},
     ids::UserId,
 };
@@ -63,9 +64,9 @@ impl From<Channel> for ChannelView {
     }
 }
 
-/// Where an avatar is shown. Nobody has one before profiles come.
-pub(super) fn avatar_url(_key: Option<&str>) -> Option<String> {
-    None
+/// Where an avatar is shown, by what the person's row says.
+pub(super) fn avatar_url(folder: Option<&str>) -> Option<String> {
+    folder.and_then(Avatar::address)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

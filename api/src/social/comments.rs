@@ -9,9 +9,13 @@ use chrono::{DateTime, Utc};
 use millrace_domain::{
     accounts,
     comments::{self, Change, Comment, CommentSort, LONGEST, NewComment},
+    email::Message,
     ids::{CommentId, UserId, VideoId},
+    notifications::{Kind, Notice},
     videos::Video,
 };
+use millrace_jobs::flows::{self, FlowError};
+use millrace_queue::Wake;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
@@ -222,7 +226,7 @@ async fn create_comment(
         body: text,
     };
     let mut tx = app.db.begin().await?;
-    watchable(&mut tx, id, Some(author)).await?;
+    let video = watchable(&mut tx, id, Some(author)).await?;
     if !Comment::insert(&mut *tx, &new).await? {
         return Err(Problem::conflict(
             "comment_gone",
@@ -232,10 +236,55 @@ async fn create_comment(
     let comment = Comment::find(&mut *tx, new.id, Some(author))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let hint = comments::changed(&mut tx, id, new.id, comment.parent_id, Change::Written).await?;
+    let mut wake = tell(&mut tx, &video, &comment).await?;
+    wake.merge(comments::changed(&mut tx, id, new.id, comment.parent_id, Change::Written).await?);
     tx.commit().await?;
-    hint.fire(&app.notifier);
+    wake.fire(&app.notifier);
     Ok((StatusCode::CREATED, Json(comment.into())))
+}
+
+/// Tells whom a new comment answers, and whose video it is about: each once, and nobody of what they wrote themselves.
+async fn tell(
+    conn: &mut PgConnection,
+    video: &Video,
+    comment: &Comment,
+) -> Result<Wake, FlowError> {
+    let actor = comment.user_id;
+    let answered = match comment.parent_id {
+        Some(parent) => Comment::find(&mut *conn, parent, None).await?,
+        None => None,
+    };
+    let answered = answered.map(|parent| parent.user_id);
+    let mut told = Vec::new();
+    if let Some(user) = answered {
+        told.push((
+            user,
+            Kind::Reply,
+            Message::Reply {
+                video: video.id,
+                actor,
+            },
+        ));
+    }
+    if answered != Some(video.user_id) {
+        let message = Message::Comment {
+            video: video.id,
+            actor,
+        };
+        told.push((video.user_id, Kind::Comment, message));
+    }
+    // Topics are locked in the order of their names.
+    told.sort_by_key(|(user, ..)| user.to_string());
+    let mut wake = Wake::none();
+    for (user, kind, message) in told {
+        let notice = Notice {
+            actor: Some(actor),
+            comment: Some(comment.id.0),
+            ..Notice::of_video(kind, format!("comment:{}", comment.id), video.id)
+        };
+        wake.merge(flows::notify(&mut *conn, user, &notice, &message).await?);
+    }
+    Ok(wake)
 }
 
 /// One comment.

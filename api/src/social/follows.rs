@@ -2,7 +2,14 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use millrace_domain::{follows, ids::UserId};
+use millrace_domain::{
+    email::Message,
+    follows,
+    ids::UserId,
+    notifications::{Kind, Notice},
+};
+use millrace_jobs::flows;
+use millrace_queue::Wake;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -110,7 +117,22 @@ async fn set(
     } else {
         follows::unfollow(&mut *tx, user, channel.id).await?
     };
+    let wake = if changed && following {
+        // Said again after somebody went and came back, it would be no news.
+        let key = format!("follower:{user}:{}", channel.id);
+        let notice = Notice::by(Kind::Follower, key, user);
+        flows::notify(
+            &mut tx,
+            channel.id,
+            &notice,
+            &Message::Follower { actor: user },
+        )
+        .await?
+    } else {
+        Wake::none()
+    };
     tx.commit().await?;
+    wake.fire(&app.notifier);
     let change = match (changed, following) {
         (false, _) => 0,
         (true, true) => 1,

@@ -8,7 +8,7 @@ use crate::ids::{ExportId, UserId};
 
 /// The parts of a copy: a file name, and the rows as JSON. Secrets (hashes, sealed keys, tokens) are left out by naming
 /// what is in. A table that holds something of people belongs in here.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 11] = [
     (
         "profile",
         "select jsonb_agg(to_jsonb(r)) from (
@@ -42,6 +42,32 @@ const PARTS: [(&str, &str); 6] = [
         "notification_preferences",
         "select jsonb_agg(to_jsonb(r) order by r.kind) from (
             select kind, web, email from notification_preferences where user_id = $1) r",
+    ),
+    (
+        "following",
+        "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
+            select creator_id, created_at from follows where follower_id = $1) r",
+    ),
+    (
+        "likes",
+        "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
+            select video_id, created_at from video_likes where user_id = $1) r",
+    ),
+    (
+        "comments",
+        "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
+            select id, video_id, parent_id, body, edited_at, created_at from comments where user_id = $1) r",
+    ),
+    (
+        "history",
+        "select jsonb_agg(to_jsonb(r)) from (select * from watch_history where user_id = $1) r",
+    ),
+    (
+        "playlists",
+        "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
+            select p.*, (select jsonb_agg(i.video_id order by i.position) from playlist_items i where i.playlist_id = p.id)
+                          as videos
+              from playlists p where p.user_id = $1) r",
     ),
 ];
 

@@ -45,7 +45,7 @@ pub async fn list(
                   v.id as "video_id?", v.title as "title?"
              from notifications n
              left join users a on a.id = n.actor_id
-             left join videos v on v.id = n.video_id and (v.user_id = n.user_id or v.visibility <> 'private')
+             left join videos v on v.id = n.video_id and v.deleted_at is null and (v.user_id = n.user_id or v.visibility <> 'private')
             where n.user_id = $1 and ($2::uuid is null or n.id < $2) and (n.read_at is null or not $3) and n.kind = any($5)
             order by n.id desc limit $4"#,
         user.0,

@@ -79,6 +79,12 @@ async fn change(
         return Ok(None);
     };
     Video::change(&mut *conn, id, owner, &change.of(&video)).await?;
-    let hint = videos::video_changed(conn, id, owner).await?;
-    Ok(Some(hint.into()))
+    let mut wake = match Video::find(&mut *conn, id).await? {
+        Some(video) if change.visibility.is_some() => {
+            flows::announce_video(&mut *conn, &video).await?
+        }
+        _ => Wake::none(),
+    };
+    wake.merge(videos::video_changed(conn, id, owner).await?);
+    Ok(Some(wake))
 }

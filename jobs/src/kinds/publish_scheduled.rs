@@ -3,12 +3,15 @@
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::VideoId,
-    videos::{self},
+    videos::{self, Video},
 };
 use millrace_queue::{Outcome, Wake};
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext};
+use crate::{
+    Job, JobContext,
+    flows::{self, FlowError},
+};
 
 /// Makes a video public at the time that its owner chose.
 /// Safe twice: only a video that is still to be published at just this time is.
@@ -27,12 +30,15 @@ impl Job for PublishScheduled {
 
     async fn run(self, cx: &JobContext) -> Outcome {
         cx.complete(cx.db(), async |tx| {
-            match videos::publish_scheduled(&mut *tx, self.video, self.at).await? {
-                Some(owner) => videos::video_changed(tx, self.video, owner)
-                    .await
-                    .map(Into::into),
-                None => Ok(Wake::none()),
-            }
+            let Some(owner) = videos::publish_scheduled(&mut *tx, self.video, self.at).await? else {
+                return Ok::<_, FlowError>(Wake::none());
+            };
+            let mut wake = match Video::find(&mut *tx, self.video).await? {
+                Some(video) => flows::announce_video(&mut *tx, &video).await?,
+                None => Wake::none(),
+            };
+            wake.merge(videos::video_changed(tx, self.video, owner).await?);
+            Ok(wake)
         })
         .await
     }
