@@ -70,7 +70,8 @@ macro_rules! select_playlist {
             Playlist,
             r#"select p.id as "id: _", p.user_id as "user_id: _", u.username::text as "username!",
                       p.kind = 'watch_later' as "watch_later!", p.title, p.description, p.visibility as "visibility: _",
-                      (select count(*) from playlist_items i where i.playlist_id = p.id) as "items!",
+                      (select count(*) from playlist_items i join videos v on v.id = i.video_id
+                        where i.playlist_id = p.id and v.deleted_at is null) as "items!",
                       (select i.video_id from playlist_items i join videos v on v.id = i.video_id
                         where i.playlist_id = p.id and v.deleted_at is null and (v.visibility <> 'private' or v.user_id = p.user_id)
                           and v.thumbnail_key is not null

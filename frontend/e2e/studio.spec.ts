@@ -68,7 +68,7 @@ test.describe('with a clip', () => {
     await page.keyboard.press('c')
     await expect.poll(showing).toEqual(['en'])
 
-    await video.hover()
+    await page.getByRole('region', { name: /^Video player/ }).hover()
     await page.getByRole('button', { name: 'Chapters' }).click()
     await page.getByRole('menuitemradio', { name: 'The wheel' }).click()
     await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeGreaterThanOrEqual(19.9)

@@ -77,7 +77,7 @@ pub(crate) async fn journeys_with(
         .env("CLIP", clip)
         .envs(variables.iter().copied())
         .env("SHOTS", stack.folder().join("shots"));
-    let output = within("the journeys end", Duration::from_secs(480), npm.output())
+    let output = within("the journeys end", Duration::from_secs(900), npm.output())
         .await?
         .context("npm cannot be started")?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

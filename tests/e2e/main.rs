@@ -13,6 +13,8 @@ mod crash;
 mod delivery;
 /// Mail and servers that do not want it.
 mod email;
+/// People who leave, and those who take a copy.
+mod farewell;
 /// A creator with very many followers.
 mod followers;
 /// Every frame on the grid.

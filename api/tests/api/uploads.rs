@@ -57,7 +57,7 @@ async fn what_is_begun_is_reserved_and_what_ends_is_free_again() {
     assert_eq!((&now["used"], &now["videos"]), (&json!(1_000), &json!(1)));
     assert_eq!(begin(&stack, &ann, 5_001).await.0, 422);
     assert_eq!(
-        delete(&stack, &ann, format!("/api/videos/{video}")).await,
+        delete(&stack, &ann, format!("/api/videos/{video}?forever=true")).await,
         204
     );
     assert_eq!(begin(&stack, &ann, 6_000).await.0, 201);

@@ -55,7 +55,8 @@ export function usePages<T>(ask: (cursor: string | undefined, signal: AbortSigna
     items.value = items.value.flatMap((entry) => (key(entry) === name ? (item === null ? [] : [item]) : [entry]))
   }
 
-  watch(asked, () => void reload(), { immediate: true })
+  // By what it says: a list of the same words is another list whenever something that it was made of is told anew.
+  watch(() => JSON.stringify(asked()), () => void reload(), { immediate: true })
   onScopeDispose(() => abort?.abort())
 
   return { items, loading, loadingMore, error, hasMore: computed(() => cursor.value !== null), reload, loadMore, replace }
