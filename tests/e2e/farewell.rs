@@ -68,7 +68,7 @@ async fn who_leaves_leaves_nothing_though_a_worker_dies() -> Result<()> {
     let names: Vec<String> = sqlx::query_scalar("select username::text from users")
         .fetch_all(&stack.db)
         .await?;
-    assert_eq!(names, [bob.name.clone()]);
+    assert_eq!(names, std::slice::from_ref(&bob.name));
     let left = stack.storage.list("").await?;
     assert_eq!(left.len(), 1, "{left:?}");
     let doomed: i64 = sqlx::query_scalar("select count(*) from doomed_objects")
