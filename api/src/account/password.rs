@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use millrace_domain::{
-    accounts::{Session, User},
+    accounts::{Link, Session, User},
     email::Message,
 };
 use millrace_jobs::flows;
@@ -61,6 +61,7 @@ pub(super) async fn change_password(
         "password_changed",
     )
     .await?;
+    Link::end_all(&mut *tx, user.id).await?;
     let message = Message::PasswordChanged { user: user.id };
     let wake = flows::mail_account(&mut tx, user, &message).await?;
     tx.commit().await?;

@@ -140,6 +140,34 @@ async fn of_two_resets_at_once_one_counts() {
 }
 
 #[tokio::test]
+async fn a_changed_password_or_address_ends_the_other_ways_in() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    let (old, new) = ("ann@example.org", "ann@example.com");
+    // Somebody was at her desk and asked for another address; she chooses another password.
+    let theirs = link(&stack, &ann, Purpose::ChangeEmail, "else@example.com").await;
+    let hers = link(&stack, &ann, Purpose::ResetPassword, old).await;
+    assert_eq!(reset(&stack, &hers, NEW).await.0, 204);
+    assert_eq!(verify(&stack, &theirs).await.0, 410);
+    // Who reads her old mailbox later finds nothing that opens the account.
+    let left = link(&stack, &ann, Purpose::ResetPassword, old).await;
+    let moved = link(&stack, &ann, Purpose::ChangeEmail, new).await;
+    assert_eq!(verify(&stack, &moved).await.0, 200);
+    assert_eq!(reset(&stack, &left, PASSWORD).await.0, 410);
+    // The same when she changes it with the old one.
+    let left = link(&stack, &ann, Purpose::ResetPassword, new).await;
+    let body = json!({"identifier": "ann", "password": NEW});
+    let (_, session) = stack.post("/api/auth/login", body).await;
+    let token = session["access_token"].as_str().unwrap();
+    let body = json!({"current_password": NEW, "new_password": PASSWORD});
+    let request = stack.request(Method::POST, "/api/me/password");
+    let (status, _) = answer(request.bearer_auth(token).json(&body)).await;
+    assert_eq!(status, 204);
+    assert_eq!(reset(&stack, &left, NEW).await.0, 410);
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn a_link_ends_with_its_time_and_the_account_and_serves_one_purpose() {
     let stack = Stack::start().await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);

@@ -145,6 +145,22 @@ impl Link {
             email: row.email,
         }))
     }
+
+    /// Ends all links by which an account changes hands. For when its password or its address was changed: what somebody
+    /// else had asked for before, or finds in the old mailbox, must not undo that.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn end_all(db: impl PgExecutor<'_>, user: UserId) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "delete from account_links
+              where user_id = $1 and purpose in ('reset_password', 'change_email') and used_at is null",
+            user.0,
+        )
+        .execute(db)
+        .await?;
+        Ok(())
+    }
 }
 
 fn hours(hours: u32) -> PgInterval {
