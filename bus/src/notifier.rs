@@ -44,10 +44,7 @@ impl Notifier {
     /// The connection is made when first needed and made again whenever it fails.
     pub fn start(options: PgConnectOptions, shutdown: CancellationToken) -> Self {
         let dirty = Arc::new(Dirty::default());
-        // Fast commits lose at most a hint in a crash, and every hint is backed by a poll.
-        let options = options
-            .application_name("millrace-notify")
-            .options([("synchronous_commit", "off")]);
+        let options = options.application_name("millrace-notify");
         tokio::spawn(flush(dirty.clone(), options, shutdown));
         Self { dirty }
     }
@@ -129,7 +126,15 @@ async fn try_send(
 ) -> Result<(), sqlx::Error> {
     let conn = match slot {
         Some(conn) => conn,
-        None => slot.insert(options.connect().await?),
+        None => {
+            let mut conn = options.connect().await?;
+            // Fast commits lose at most a hint in a crash, and every hint is backed by a poll. Not as a parameter of the
+            // connection's start, which PgBouncer refuses.
+            sqlx::query("set synchronous_commit = off")
+                .execute(&mut conn)
+                .await?;
+            slot.insert(conn)
+        }
     };
     let (channels, payloads): (Vec<&str>, Vec<&str>) = notices
         .iter()

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 
@@ -108,20 +109,18 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         queue: &'static str,
         handler: impl Fn(K, Arc<Run>, C) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Self {
-        let handler: Handler<C> = Arc::new(
-            move |args, run, context| match serde_json::from_value::<K>(args) {
-                Ok(payload) => handler(payload, run, context),
-                Err(error) => {
-                    let reason = format!(
-                        "the arguments of this {} job are unusable: {error}",
-                        K::KIND
-                    );
-                    Box::pin(std::future::ready(Err(
-                        Failure::fail(reason).with_code("undecodable")
-                    )))
-                }
-            },
-        );
+        let handler: Handler<C> = Arc::new(move |args, run, context| match decode::<K>(args) {
+            Ok(payload) => handler(payload, run, context),
+            Err(error) => {
+                let reason = format!(
+                    "the arguments of this {} job are unusable: {error}",
+                    K::KIND
+                );
+                Box::pin(std::future::ready(Err(
+                    Failure::fail(reason).with_code("undecodable")
+                )))
+            }
+        });
         for &name in std::iter::once(&K::KIND).chain(K::ALIASES) {
             let taken = self.handlers.insert(name, handler.clone()).is_some();
             assert!(!taken, "two kinds are called {name}");
@@ -212,5 +211,45 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
             limit.register(conn).await?;
         }
         Ok(())
+    }
+}
+
+/// The job of its arguments. That of a unit struct has an empty object for them, since [`crate::NewJob`] stores no null.
+fn decode<K: DeserializeOwned>(args: Value) -> Result<K, serde_json::Error> {
+    let empty = args.as_object().is_some_and(serde_json::Map::is_empty);
+    match serde_json::from_value(args) {
+        Err(error) if empty => serde_json::from_value(Value::Null).map_err(|_| error),
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Nothing;
+
+    #[derive(Debug, Deserialize)]
+    struct Optional {
+        n: Option<u8>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Needed {
+        #[expect(dead_code, reason = "to be missed")]
+        n: u8,
+    }
+
+    #[test]
+    fn a_unit_struct_is_an_empty_object_and_nothing_else_is() {
+        assert!(decode::<Nothing>(json!({})).is_ok());
+        assert!(decode::<Nothing>(json!({"n": 1})).is_err());
+        assert_eq!(decode::<Optional>(json!({})).expect("decoded").n, None);
+        let error = decode::<Needed>(json!({})).expect_err("a field is missing");
+        assert!(error.to_string().contains("missing field"), "{error}");
     }
 }
