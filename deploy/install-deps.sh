@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
 # service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
-# the browser tests need, and Python with a parser of playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
+# the browser tests need, libfaketime for clocks that are wrong, and Python with a parser of playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
 set -euo pipefail
 
 oldest_postgres=15
@@ -34,6 +34,7 @@ has_postgres() {
 # Not `grep -q`: it hangs up on the first match, and under pipefail the broken pipe of ffmpeg counts as a no.
 has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev/null | grep ' libx264 ' >/dev/null; }
 has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || [ -d '/Applications/Chromium.app' ]; }
+has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 has_chinese() { has fc-list && [ -n "$(fc-list :lang=zh-tw 2>/dev/null | head -n 1)" ]; }
 
 python_home="${XDG_CACHE_HOME:-$HOME/.cache}/millrace/python"
@@ -53,12 +54,13 @@ missing() {
   has_ffmpeg || echo ffmpeg
   [ -z "$tests" ] || has_browser || echo chromium
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_chinese || echo font
+  [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_faketime || echo faketime
   [ -z "$tests" ] || has_m3u8 || has_python || echo python
 }
 
 by_hand() {
   local needed="PostgreSQL $oldest_postgres or newer (MILLRACE_PG_BIN may name its directory), ffmpeg with libx264, a C compiler"
-  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese, Python 3 with venv"
+  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese, libfaketime, Python 3 with venv"
   fail "please install by hand: $(missing | tr '\n' ' ')($1). Needed: $needed"
 }
 
@@ -95,6 +97,7 @@ install_by_apt() {
   grep -q compiler <<<"$wanted" && packages+=(gcc libc6-dev)
   grep -q ffmpeg <<<"$wanted" && packages+=(ffmpeg)
   grep -q chromium <<<"$wanted" && packages+=(chromium)
+  grep -q faketime <<<"$wanted" && packages+=(faketime)
   grep -q font <<<"$wanted" && packages+=(fonts-noto-cjk fontconfig)
   grep -q python <<<"$wanted" && packages+=(python3 python3-venv)
   if [ ${#packages[@]} -gt 0 ]; then

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, timeout};
 
@@ -16,6 +16,7 @@ use crate::{
     proxy::Proxy,
     record::{Audit, Fact, now},
     row::Row,
+    skew::{self, Skew},
 };
 
 /// How long a worker may take to drain.
@@ -56,6 +57,8 @@ pub(crate) struct Fleet {
     arguments: Vec<String>,
     /// Whether jobs take their workers down.
     poisoned: bool,
+    /// The library by which clocks are wrong, where they are.
+    skewed: Option<String>,
 }
 
 impl Fleet {
@@ -75,6 +78,10 @@ impl Fleet {
             socket,
             arguments,
             poisoned: row.mix == Mix::Poison,
+            skewed: match row.skewed {
+                true => Some(skew::library().context("libfaketime is not installed")?),
+                false => None,
+            },
         };
         for number in 0..row.workers {
             let post = fleet.hire(number, 0).await?;
@@ -93,9 +100,15 @@ impl Fleet {
             format!("--drain-ms={}", DRAIN.as_millis()),
         ];
         arguments.extend_from_slice(&self.arguments);
+        let mut variables = Vec::new();
+        if let Some(library) = &self.skewed {
+            let skew = Skew::of_worker(number);
+            arguments.push(format!("--ahead-us={}", skew.micros()));
+            variables.extend(skew.variables(library));
+        }
         let log = self.folder.join(format!("{name}.log"));
         Ok(Post {
-            process: Process::start(&self.programs.worker, &arguments, &log)?,
+            process: Process::start(&self.programs.worker, &arguments, &variables, &log)?,
             proxy,
             name,
             busy_until: None,

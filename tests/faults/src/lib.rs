@@ -30,6 +30,8 @@ pub mod record;
 pub mod results;
 /// The rows of the matrix.
 pub mod row;
+/// Clocks that are wrong.
+pub mod skew;
 /// A machine without time.
 pub mod stall;
 /// One seed of one row.

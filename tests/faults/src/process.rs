@@ -48,11 +48,17 @@ impl Programs {
 }
 
 impl Process {
-    /// Starts `program`, which ends with this process however that ends. What it writes goes to `log`.
+    /// Starts `program` with these variables besides, which ends with this process however that ends. What it writes goes
+    /// to `log`.
     ///
     /// # Errors
     /// That it cannot be started.
-    pub fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
+    pub fn start(
+        program: &Path,
+        arguments: &[String],
+        variables: &[(&'static str, String)],
+        log: &Path,
+    ) -> Result<Self> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -61,6 +67,7 @@ impl Process {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program)
             .args(arguments)
+            .envs(variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -55,6 +55,8 @@ pub struct Row {
     pub deaf: bool,
     /// A session holds its snapshot all the while.
     pub held_snapshot: bool,
+    /// The clocks of workers are ten minutes ahead or behind.
+    pub skewed: bool,
     /// The chance that a change by a worker fails with each of these codes.
     pub errors: &'static [(&'static str, f64)],
 }
@@ -84,6 +86,7 @@ const CALM: Row = Row {
     every: (200, 800),
     deaf: false,
     held_snapshot: false,
+    skewed: false,
     errors: &[],
 };
 
@@ -232,6 +235,15 @@ pub const ROWS: &[Row] = &[
         name: "held_snapshot",
         jobs: 300,
         held_snapshot: true,
+        ..CALM
+    },
+    Row {
+        name: "skewed",
+        jobs: 150,
+        faults: &[Fault::Kill, Fault::Freeze],
+        times: 12,
+        every: (400, 1_200),
+        skewed: true,
         ..CALM
     },
     Row {

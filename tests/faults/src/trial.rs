@@ -79,8 +79,8 @@ impl Trial<'_> {
         let folder = tempfile::Builder::new().prefix("mf-audit.").tempdir()?;
         let stop = CancellationToken::new();
         let _stopper = stop.clone().drop_guard();
-        let audit = Audit::open(folder.path(), "driver")?;
-        let watch = Arc::new(Audit::open(folder.path(), WATCH)?);
+        let audit = Audit::open(folder.path(), "driver", 0)?;
+        let watch = Arc::new(Audit::open(folder.path(), WATCH, 0)?);
         let _watches = [
             AbortOnDropHandle::new(tokio::spawn(watch_clock(watch.clone()))),
             AbortOnDropHandle::new(tokio::spawn(watch_database(watch, database.clone()))),
@@ -215,7 +215,7 @@ impl Trial<'_> {
             arguments.push("--silent".to_owned());
         }
         let log = folder.join("enqueuer.log");
-        Process::start(&self.programs.enqueuer, &arguments, &log)
+        Process::start(&self.programs.enqueuer, &arguments, &[], &log)
     }
 
     pub(crate) fn times(&self) -> usize {

@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
         .ssl_mode(PgSslMode::Disable)
         .application_name("enqueue")
         .options([("faults.who", &options.name)]);
-    let audit = Arc::new(Audit::open(&options.audit, &options.name)?);
+    let audit = Arc::new(Audit::open(&options.audit, &options.name, 0)?);
     let notifier = if options.silent {
         Notifier::silent()
     } else {

@@ -41,6 +41,9 @@ struct Options {
     beat_ms: u64,
     #[arg(long, default_value_t = 6000)]
     drain_ms: u64,
+    /// By how much its clock is ahead, in microseconds, so that its audit can be right.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    ahead_us: i64,
     /// Hears no notifications.
     #[arg(long)]
     deaf: bool,
@@ -68,7 +71,11 @@ async fn main() -> Result<ExitCode> {
             shutdown.cancel();
         }
     });
-    let audit = Arc::new(Audit::open(&options.audit, &options.name)?);
+    let audit = Arc::new(Audit::open(
+        &options.audit,
+        &options.name,
+        options.ahead_us,
+    )?);
     tokio::spawn(watch_clock(audit.clone()));
     let Some(engine) = start(&options, audit.clone(), &shutdown).await else {
         return Ok(ExitCode::SUCCESS);

@@ -11,6 +11,7 @@ use millrace_faults::{
     process::Programs,
     results::{Results, append_table},
     row::{ROWS, Row, row},
+    skew,
     trial::{Report, Trial},
 };
 
@@ -98,6 +99,13 @@ async fn rows(options: &Options, programs: &Programs) -> Result<bool> {
                 break;
             }
             let disk = disk.flatten();
+            if row.skewed && skew::library().is_none() {
+                say(&format!(
+                    "{}: skipped, libfaketime is not installed",
+                    row.name
+                ));
+                break;
+            }
             let own = match row.needs_own_cluster() {
                 true => Some(Cluster::start(disk.as_ref().map(Disk::path)).await?),
                 false => None,
