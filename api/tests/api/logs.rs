@@ -33,6 +33,8 @@ impl Write for Lines {
 async fn the_token_in_an_address_is_not_logged_and_its_route_is() {
     let lines = Lines::default();
     let writer = lines.clone();
+    // While there is only one subscriber, what another thread meets first is off for all threads.
+    let _other = tracing::Dispatch::new(tracing_subscriber::registry());
     let _subscriber = tracing::subscriber::set_default(
         tracing_subscriber::fmt()
             .with_max_level(Level::DEBUG)
