@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
 # service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
-# the browser tests need, libfaketime for clocks that are wrong, and Python with a parser of playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
+# the browser tests need, libfaketime for clocks that are wrong, and Python with a parser of playlists, in an environment
+# of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with
+# sudo.
 set -euo pipefail
 
 oldest_postgres=15

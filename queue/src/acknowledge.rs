@@ -135,7 +135,9 @@ impl Lane {
 
     /// Tries until the database has taken every answer, or refused it for good.
     async fn deliver(&mut self, batch: Vec<Ack>) {
-        let mut parts = vec![batch];
+        // Apart, since each is a statement: what fails of one does not repeat the other.
+        let (done, others): (Vec<Ack>, Vec<Ack>) = batch.into_iter().partition(Ack::completes);
+        let mut parts = vec![others, done];
         while let Some(part) = parts.pop() {
             if part.is_empty() {
                 continue;

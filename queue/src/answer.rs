@@ -52,6 +52,19 @@ pub(crate) struct Ack {
     pub(crate) answer: Answer,
 }
 
+impl Ack {
+    /// Whether its run went well.
+    pub(crate) fn completes(&self) -> bool {
+        matches!(
+            self.answer,
+            Answer::End {
+                state: State::Completed,
+                ..
+            }
+        )
+    }
+}
+
 /// The duty to answer for one claim. Dropped without an answer (the worker goes away before the run has started), it
 /// releases the job.
 #[derive(Debug)]
