@@ -95,8 +95,7 @@ struct DayView {
     post, path = "/api/videos/{id}/beacons", operation_id = "send_beacon", tag = "playback", params(("id" = VideoId, Path)),
     request_body = BeaconRequest,
     responses(
-        (status = 204, description = "noted"),
-        (status = 404, description = "`not_found`: absent, or private", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "noted, or the video is absent or private (players say their last words after a video was deleted, too)"),
         (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -114,11 +113,10 @@ async fn send_beacon(
     if let Some(wait) = accounts::take(&app.db, &key, app.settings.beacon_bucket).await? {
         return Err(Problem::throttled(wait));
     }
-    let video = Video::find(&app.db, id)
-        .await?
-        .filter(|video| may_watch(video, caller.id()));
-    video.ok_or_else(Problem::not_found)?;
-    videos::note_beacon(&app.db, id, &beacon).await?;
+    let video = Video::find(&app.db, id).await?;
+    if video.is_some_and(|video| may_watch(&video, caller.id())) {
+        videos::note_beacon(&app.db, id, &beacon).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

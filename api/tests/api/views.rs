@@ -94,6 +94,16 @@ async fn nobody_counts_faster_than_they_could_watch() {
     let hidden = stack.video(&ann, Visibility::Private).await;
     let request = stack.request(Method::POST, &format!("/api/videos/{hidden}/watch"));
     assert_eq!(answer(request.json(&json!({}))).await.0, 404);
+    // Last words about what is gone are no error, and no view.
+    let ticket = begin(&stack, None, short, Value::Null).await;
+    tokio::time::sleep(std::time::Duration::from_secs_f64(BLINK)).await;
+    sqlx::query("update videos set visibility = 'private' where id = $1")
+        .bind(short.0)
+        .execute(&stack.db)
+        .await
+        .unwrap();
+    assert_eq!(report(&stack, short, &ticket, 5.0).await, 204);
+    assert_eq!(counted(&stack, short).await, 0);
     stack.stop().await;
 }
 

@@ -8116,21 +8116,12 @@ export interface operations {
             };
         };
         responses: {
-            /** @description noted */
+            /** @description noted, or the video is absent or private (players say their last words after a video was deleted, too) */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description `not_found`: absent, or private */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
             };
             /** @description `validation` */
             422: {
@@ -9377,7 +9368,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description noted */
+            /** @description noted, or the video is gone or private by now */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -9386,15 +9377,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: the token is not valid any more */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: absent, or private */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
