@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
 # service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
-# the browser tests need, libfaketime for clocks that are wrong, and Python with a parser of playlists, in an environment
-# of its own in the cache folder. Says nothing when nothing is missing; may be run any number of times, as root or with
-# sudo.
+# the browser tests need, libfaketime for clocks that are wrong, PgBouncer to stand between, and Python with a parser of
+# playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number
+# of times, as root or with sudo.
 set -euo pipefail
 
 oldest_postgres=15
@@ -37,6 +37,7 @@ has_postgres() {
 has_ffmpeg() { has ffmpeg && has ffprobe && ffmpeg -hide_banner -encoders 2>/dev/null | grep ' libx264 ' >/dev/null; }
 has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || [ -d '/Applications/Chromium.app' ]; }
 has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
+has_pgbouncer() { [ -x /usr/sbin/pgbouncer ] || [ -x /usr/bin/pgbouncer ]; }
 has_chinese() { has fc-list && [ -n "$(fc-list :lang=zh-tw 2>/dev/null | head -n 1)" ]; }
 
 python_home="${XDG_CACHE_HOME:-$HOME/.cache}/millrace/python"
@@ -57,12 +58,13 @@ missing() {
   [ -z "$tests" ] || has_browser || echo chromium
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_chinese || echo font
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_faketime || echo faketime
+  [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_pgbouncer || echo pgbouncer
   [ -z "$tests" ] || has_m3u8 || has_python || echo python
 }
 
 by_hand() {
   local needed="PostgreSQL $oldest_postgres or newer (MILLRACE_PG_BIN may name its directory), ffmpeg with libx264, a C compiler"
-  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese, libfaketime, Python 3 with venv"
+  [ -z "$tests" ] || needed="$needed, Chromium (CHROMIUM may name it), a font for Chinese, libfaketime, PgBouncer, Python 3 with venv"
   fail "please install by hand: $(missing | tr '\n' ' ')($1). Needed: $needed"
 }
 
@@ -92,6 +94,16 @@ install_postgres_by_apt() {
   return "$installed"
 }
 
+# Debian's package starts a server with its example settings, which nobody asked for.
+install_pgbouncer_by_apt() {
+  apt install --no-install-recommends pgbouncer || return
+  if [ -d /run/systemd/system ]; then
+    as_root systemctl --quiet disable --now pgbouncer
+  else
+    as_root /etc/init.d/pgbouncer stop >/dev/null
+  fi
+}
+
 install_by_apt() {
   local wanted=$1 packages=()
   echo "Installing: $(tr '\n' ' ' <<<"$wanted")"
@@ -104,6 +116,9 @@ install_by_apt() {
   grep -q python <<<"$wanted" && packages+=(python3 python3-venv)
   if [ ${#packages[@]} -gt 0 ]; then
     apt install --no-install-recommends "${packages[@]}" || by_hand "apt-get install failed"
+  fi
+  if grep -q pgbouncer <<<"$wanted"; then
+    install_pgbouncer_by_apt || by_hand "apt-get install failed"
   fi
   if grep -q postgresql <<<"$wanted"; then
     install_postgres_by_apt || by_hand "apt-get install failed"

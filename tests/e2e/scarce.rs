@@ -130,7 +130,6 @@ async fn media_work_rests_while_the_disk_is_short() -> Result<()> {
         "{}",
         worker.log()
     );
-    drop(worker);
     stack.end().await
 }
 
@@ -171,7 +170,6 @@ async fn a_disk_that_fills_up_costs_no_attempt() -> Result<()> {
         .execute(&stack.db)
         .await?;
     film.ready(&stack, 2 * SOON).await?;
-    drop(worker);
     stack.end().await
 }
 
@@ -204,7 +202,7 @@ async fn short_of_memory_a_chunk_is_made_in_several_passes() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_crashes_the_encoder_twice_is_quarantined() -> Result<()> {
     let stack = Stack::start().await?;
-    let worker = worker_with_encoder(&stack, "*v360*) kill -SEGV $$;;").await?;
+    let _worker = worker_with_encoder(&stack, "*v360*) kill -SEGV $$;;").await?;
     let film = Film::start(&stack, &Clip::new(10, "640x360")).await?;
     let video = film.settled(&stack, SOON).await?;
     assert_eq!(
@@ -227,7 +225,6 @@ async fn a_file_that_crashes_the_encoder_twice_is_quarantined() -> Result<()> {
             )
         );
     }
-    drop(worker);
     stack.end().await
 }
 

@@ -79,6 +79,7 @@ async fn a_worker_that_may_wait_begins_when_all_is_there() -> Result<()> {
     let door = tokio::spawn(forward(listener, stack.store_address().to_owned()));
     worker.at_work(&stack.db, Duration::from_secs(30)).await?;
     film.ready(&stack, Duration::from_secs(60)).await?;
+    stack.quiet().await?;
     drop(worker);
     door.abort();
     stack.end().await

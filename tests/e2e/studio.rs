@@ -222,7 +222,7 @@ async fn a_replaced_source_plays_when_it_is_ready_and_not_if_it_fails() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_in_the_trash_goes_on_where_it_was() -> Result<()> {
     let stack = Stack::start().await?;
-    let worker = stack.worker("worker").await?;
+    let _worker = stack.worker("worker").await?;
     let person = Person::register(&stack).await?;
     let id = person.upload(&Clip::new(20, "1280x720")).await?;
     let path = format!("/api/videos/{id}");
@@ -241,7 +241,6 @@ async fn a_video_in_the_trash_goes_on_where_it_was() -> Result<()> {
             .expect(202)?;
     }
     person.sees_ready(&id, READY).await?;
-    drop(worker);
     stack.end().await
 }
 

@@ -101,8 +101,8 @@ async fn a_sweep_that_was_killed_goes_on_where_it_was() -> Result<()> {
     store(&stack, orphans.iter()).await?;
     let id = Uuid::now_v7();
     let mut first = begin(&stack, id, true).await?;
-    // What is overdue, then one page; and it dies before the next.
-    for _ in 0..2 {
+    // What is overdue, folders where nothing is, then one page; and it dies before the next.
+    while first.seen.objects == 0 {
         assert!(orphans::step(&stack.db, &stack.storage, &mut first).await?);
         first.save(&stack.db).await?;
     }

@@ -255,7 +255,7 @@ async fn run(conn: &mut PgConnection, sql: String) -> Result<()> {
 }
 
 /// Gives the folder to a user as whom PostgreSQL agrees to run.
-fn unprivileged(folder: &Path) -> Result<String> {
+pub(crate) fn unprivileged(folder: &Path) -> Result<String> {
     for name in ["postgres", "nobody"] {
         if let Some(user) = User::from_name(name)? {
             nix::unistd::chown(folder, Some(user.uid), Some(user.gid))?;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     evidence::Holding,
     load::Mix,
+    pooler::Pooler,
     process::{Process, Programs},
     proxy::Proxy,
     record::{Audit, Fact, now},
@@ -27,6 +28,8 @@ const LATE: Duration = Duration::from_secs(5);
 /// A place for a worker: when one is gone, the next takes it.
 pub(crate) struct Post {
     pub(crate) proxy: Proxy,
+    // Its sessions go with it.
+    pooler: Option<Pooler>,
     pub(crate) name: String,
     process: Process,
     /// Until then nothing else is done to it.
@@ -40,8 +43,8 @@ pub(crate) struct Post {
 struct Leaving {
     name: String,
     process: Process,
-    // Its connections go with it.
-    _proxy: Proxy,
+    // Its connections go with them.
+    _wires: (Proxy, Option<Pooler>),
     deadline: Instant,
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct Fleet {
     poisoned: bool,
     /// The library by which clocks are wrong, where they are.
     skewed: Option<String>,
+    /// Whether each reaches the database by a PgBouncer.
+    pooled: bool,
 }
 
 impl Fleet {
@@ -82,6 +87,7 @@ impl Fleet {
                 true => Some(skew::library().context("libfaketime is not installed")?),
                 false => None,
             },
+            pooled: row.pooled,
         };
         for number in 0..row.workers {
             let post = fleet.hire(number, 0).await?;
@@ -91,8 +97,16 @@ impl Fleet {
     }
 
     async fn hire(&self, number: usize, generation: usize) -> Result<Post> {
-        let proxy = Proxy::open(self.socket.clone()).await?;
         let name = format!("w{number}.{generation}");
+        let pooler = match self.pooled {
+            true => {
+                let log = self.folder.join(format!("{name}.pgbouncer.log"));
+                Some(Pooler::start(&self.socket, &name, &log).await?)
+            }
+            false => None,
+        };
+        let socket = pooler.as_ref().map(Pooler::socket);
+        let proxy = Proxy::open(socket.unwrap_or_else(|| self.socket.clone())).await?;
         let mut arguments = vec![
             format!("--name={name}"),
             format!("--port={}", proxy.port),
@@ -106,10 +120,14 @@ impl Fleet {
             arguments.push(format!("--ahead-us={}", skew.micros()));
             variables.extend(skew.variables(library));
         }
+        if self.pooled {
+            arguments.push("--pooled".to_owned());
+        }
         let log = self.folder.join(format!("{name}.log"));
         Ok(Post {
             process: Process::start(&self.programs.worker, &arguments, &variables, &log)?,
             proxy,
+            pooler,
             name,
             busy_until: None,
             descriptors_before: 0,
@@ -144,7 +162,7 @@ impl Fleet {
         self.leaving.push(Leaving {
             name: old.name,
             process: old.process,
-            _proxy: old.proxy,
+            _wires: (old.proxy, old.pooler),
             deadline: Instant::now() + DRAIN + LATE,
         });
         Ok(())
@@ -220,7 +238,7 @@ impl Fleet {
             self.leaving.push(Leaving {
                 name: post.name,
                 process: post.process,
-                _proxy: post.proxy,
+                _wires: (post.proxy, post.pooler),
                 deadline: Instant::now() + DRAIN + LATE,
             });
         }

@@ -214,6 +214,10 @@ async fn plain(job: Plain, run: &Run, bench: &Bench) -> Outcome {
         .bind(run.id.0)
         .execute(&mut *tx)
         .await?;
+    bench.audit.write(Fact::Committing {
+        job: run.id.0,
+        token: run.token(),
+    });
     tx.commit().await?;
     Ok(Done::Completed)
 }

@@ -20,6 +20,8 @@ pub mod kinds;
 pub mod load;
 /// Mutants of the engine.
 pub mod mistake;
+/// PgBouncer on the way.
+mod pooler;
 /// Programs and signals.
 pub mod process;
 /// Wires that can be cut.
@@ -31,7 +33,7 @@ pub mod results;
 /// The rows of the matrix.
 pub mod row;
 /// Clocks that are wrong.
-pub mod skew;
+mod skew;
 /// A machine without time.
 pub mod stall;
 /// One seed of one row.

@@ -31,6 +31,9 @@ pub enum Fact {
         /// Runs with the same word must not overlap.
         serial: Option<String>,
     },
+    /// A fenced transaction of a handler is about to be committed. Waiting for the answer to that is not work, and a run is
+    /// not torn away from it.
+    Committing { job: Uuid, token: Uuid },
     /// A handler is about to answer.
     Ended { job: Uuid, token: Uuid, how: Answer },
     /// A worker serves from now on.

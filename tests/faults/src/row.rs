@@ -1,6 +1,6 @@
 //! The rows of the fault matrix.
 
-use crate::load::Mix;
+use crate::{load::Mix, pooler, skew};
 
 /// Something that is done to a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Row {
     pub held_snapshot: bool,
     /// The clocks of workers are ten minutes ahead or behind.
     pub skewed: bool,
+    /// Each worker reaches the database by a PgBouncer.
+    pub pooled: bool,
     /// The chance that a change by a worker fails with each of these codes.
     pub errors: &'static [(&'static str, f64)],
 }
@@ -66,6 +68,14 @@ impl Row {
     pub fn needs_own_cluster(&self) -> bool {
         let of_cluster = [Fault::CrashDatabase, Fault::FillDisk];
         self.faults.iter().any(|fault| of_cluster.contains(fault))
+    }
+
+    /// What it needs and is not installed.
+    pub fn lacks(&self) -> Option<&'static str> {
+        if self.skewed && skew::library().is_none() {
+            return Some("libfaketime");
+        }
+        (self.pooled && pooler::program().is_none()).then_some("PgBouncer")
     }
 
     /// Whether its cluster must be on a disk of its own.
@@ -87,6 +97,7 @@ const CALM: Row = Row {
     deaf: false,
     held_snapshot: false,
     skewed: false,
+    pooled: false,
     errors: &[],
 };
 
@@ -244,6 +255,22 @@ pub const ROWS: &[Row] = &[
         times: 12,
         every: (400, 1_200),
         skewed: true,
+        ..CALM
+    },
+    Row {
+        name: "pooled",
+        jobs: 300,
+        faults: &[
+            Fault::Kill,
+            Fault::Terminate,
+            Fault::Freeze,
+            Fault::Cut,
+            Fault::LoseClaim,
+            Fault::LoseAck,
+        ],
+        times: 40,
+        every: (300, 900),
+        pooled: true,
         ..CALM
     },
     Row {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// How far a clock is ahead, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Skew(i64);
+pub(crate) struct Skew(i64);
 
 impl Skew {
     /// Ten minutes ahead for every second worker, ten behind for the others: two that work together are twenty apart.
@@ -28,7 +28,7 @@ impl Skew {
 }
 
 /// Where libfaketime is (Debian's package `faketime`). `None` where it is not installed.
-pub fn library() -> Option<String> {
+pub(crate) fn library() -> Option<String> {
     let folders = std::fs::read_dir("/usr/lib").ok()?;
     let names =
         folders.filter_map(|entry| Some(entry.ok()?.path().join("faketime/libfaketimeMT.so.1")));

@@ -47,6 +47,9 @@ struct Options {
     /// Hears no notifications.
     #[arg(long)]
     deaf: bool,
+    /// Behind a PgBouncer, which says for it who it is.
+    #[arg(long)]
+    pooled: bool,
     /// The mistake to make.
     #[arg(long)]
     mutant: Option<String>,
@@ -99,14 +102,16 @@ async fn start(
     audit: Arc<Audit>,
     shutdown: &CancellationToken,
 ) -> Option<Engine<Bench>> {
-    let connect = PgConnectOptions::new_without_pgpass()
+    let mut connect = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
         .port(options.port)
         .username("postgres")
         .database(&options.database)
         .ssl_mode(PgSslMode::Disable)
-        .application_name("handlers")
-        .options([("faults.who", &options.name)]);
+        .application_name("handlers");
+    if !options.pooled {
+        connect = connect.options([("faults.who", &options.name)]);
+    }
     while !shutdown.is_cancelled() {
         let pool = PgPoolOptions::new()
             .max_connections(options.pool)

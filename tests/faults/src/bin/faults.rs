@@ -11,7 +11,6 @@ use millrace_faults::{
     process::Programs,
     results::{Results, append_table},
     row::{ROWS, Row, row},
-    skew,
     trial::{Report, Trial},
 };
 
@@ -99,11 +98,8 @@ async fn rows(options: &Options, programs: &Programs) -> Result<bool> {
                 break;
             }
             let disk = disk.flatten();
-            if row.skewed && skew::library().is_none() {
-                say(&format!(
-                    "{}: skipped, libfaketime is not installed",
-                    row.name
-                ));
+            if let Some(what) = row.lacks() {
+                say(&format!("{}: skipped, {what} is not installed", row.name));
                 break;
             }
             let own = match row.needs_own_cluster() {

@@ -149,10 +149,10 @@ fn overlaps(case: &Case<'_>, found: &mut Findings) {
                     until: None,
                 },
             )),
-            Fact::Ended { job, token, .. } => {
+            Fact::Ended { job, token, .. } | Fact::Committing { job, token } => {
                 let spans = runs.entry(*job).or_default();
                 if let Some((_, span)) = spans.iter_mut().find(|(run, _)| run == token) {
-                    span.until = Some(record.at);
+                    span.until.get_or_insert(record.at);
                 }
             }
             _ => {}

@@ -338,13 +338,18 @@ fn i5_a_live_lease_is_not_taken() {
 
 #[test]
 fn i5_runs_do_not_overlap() {
-    let overlap = |frozen: bool| {
+    let overlap = |frozen: bool, committing: bool| {
         broken(move |e| {
             let ended = Fact::Ended {
                 job: id(1),
                 token: id(11),
                 how: Answer::Stopped,
             };
+            if committing {
+                let (job, token) = (id(1), id(11));
+                let commit = Fact::Committing { job, token };
+                e.records.push(record(5 * SECOND, "a", commit));
+            }
             e.records.push(record(9 * SECOND, "a", ended));
             if frozen {
                 let Fact::Fault { what, until, .. } = &mut e.records[3].fact else {
@@ -354,8 +359,9 @@ fn i5_runs_do_not_overlap() {
             }
         })
     };
-    assert_eq!(overlap(false), ["I5"]);
-    assert_eq!(overlap(true), [""; 0]);
+    assert_eq!(overlap(false, false), ["I5"]);
+    assert_eq!(overlap(true, false), [""; 0]);
+    assert_eq!(overlap(false, true), [""; 0]);
 }
 
 #[test]
