@@ -54,7 +54,7 @@ pub struct EnqueuedAll {
 #[derive(Debug, thiserror::Error)]
 pub enum EnqueueError {
     /// Arguments, keys or names cannot be stored; nothing was inserted, and the transaction goes on.
-    #[error("a {kind} job cannot be stored: {reason}")]
+    #[error("a job of the kind {kind} cannot be stored: {reason}")]
     Arguments { kind: String, reason: String },
     /// Another job has its id.
     #[error("there is a job {0} already")]

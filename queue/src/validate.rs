@@ -27,11 +27,11 @@ const MAX_DELAY: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
 /// Why not, as the end of a sentence about them.
 pub fn check_args(args: &Value) -> Result<(), String> {
     if !args.is_object() {
-        return Err("they must be a JSON object".to_owned());
+        return Err("the arguments must be a JSON object".to_owned());
     }
     let bytes = weigh(args)?;
     if bytes > MAX_ARGS {
-        return Err(format!("they have more than {MAX_ARGS} bytes"));
+        return Err(format!("the arguments have more than {MAX_ARGS} bytes"));
     }
     Ok(())
 }
@@ -40,7 +40,7 @@ pub fn check_args(args: &Value) -> Result<(), String> {
 fn weigh(value: &Value) -> Result<usize, String> {
     let text = |text: &str| {
         if text.contains('\0') {
-            Err("they hold \\u0000, which cannot be stored".to_owned())
+            Err("the arguments hold \\u0000, which cannot be stored".to_owned())
         } else {
             Ok(text.len() + 3)
         }

@@ -168,6 +168,22 @@ async fn operators_look_and_act_on_the_command_line() -> Result<()> {
             &["jobs", "pause", "--kind", "nonsense"],
             "no worker has registered the kind nonsense",
         ),
+        (
+            &["jobs", "pause", "--queue", "nonsense"],
+            "there is no queue nonsense",
+        ),
+        (
+            &["jobs", "limit", "--queue", "nonsense", "--max", "3"],
+            "there is no queue nonsense",
+        ),
+        (
+            &["jobs", "list", "--queue", "nonsense"],
+            "there is no queue nonsense",
+        ),
+        (
+            &["jobs", "list", "--kind", "nonsense"],
+            "no worker has registered the kind nonsense",
+        ),
         (&["jobs", "pause"], "--queue"),
         (&["jobs", "retry"], "--state"),
         (
@@ -260,10 +276,10 @@ async fn many_jobs_are_enqueued_cancelled_and_retried_at_once() -> Result<()> {
     assert_eq!(numbers, [&json!(1), &json!(4), &json!(9)]);
     for named in [
         "line 2: no worker has registered the kind nonsense",
-        "line 5: a sweep_expired job cannot be stored: they must be a JSON object",
+        "line 5: a job of the kind sweep_expired cannot be stored: the arguments must be a JSON object",
         "line 6: it is not right",
         "line 7: it is not right: unknown field `delay`",
-        "line 8: a sweep_expired job cannot be stored: they hold \\u0000",
+        "line 8: a job of the kind sweep_expired cannot be stored: the arguments hold \\u0000",
         "5 of 8 jobs were left out",
     ] {
         assert!(told.stderr.contains(named), "{named}: {}", told.stderr);

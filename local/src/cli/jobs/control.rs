@@ -6,7 +6,7 @@ use millrace_queue::Switched;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{left_to_the_poll, print_json};
+use super::{known, left_to_the_poll, print_json};
 
 /// A queue or a kind.
 #[derive(Debug, Args)]
@@ -26,6 +26,11 @@ impl What {
             (Some(queue), _) => format!("queue {queue}"),
             (_, kind) => format!("kind {}", kind.as_deref().unwrap_or_default()),
         }
+    }
+
+    /// That somebody knows it: a name that nobody knows is a slip of the pen, and a pause would wait for it for ever.
+    async fn known(&self, db: &mut PgConnection) -> anyhow::Result<()> {
+        known(db, self.queue.as_deref(), self.kind.as_deref()).await
     }
 
     fn check(&self, switched: Switched) -> anyhow::Result<()> {
@@ -50,6 +55,7 @@ impl Pause {
     pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
         let note = self.note.as_deref();
         let what = &self.what;
+        what.known(db).await?;
         match (&what.queue, &what.kind) {
             (Some(queue), _) => {
                 millrace_queue::pause_queue(db, queue, "the command line", note).await?;
@@ -73,6 +79,7 @@ pub(in crate::cli) struct Resume {
 impl Resume {
     pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
         let what = &self.what;
+        what.known(db).await?;
         let switched = match (&what.queue, &what.kind) {
             (Some(queue), _) => millrace_queue::resume_queue(db, queue).await?,
             (_, kind) => {
@@ -104,6 +111,7 @@ pub(in crate::cli) struct Limit {
 impl Limit {
     pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
         let what = &self.what;
+        what.known(db).await?;
         let mut tx = db.begin().await?;
         let switched = match (&what.queue, &what.kind) {
             (Some(queue), _) => {

@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 use clap::Args;
-use millrace_queue::{is_known_queue, keep, retentions};
+use millrace_queue::{keep, retentions};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::print_json;
+use super::{known, print_json};
 
 /// What all queues without a number of their own go by.
 const USUAL: &str = "*";
@@ -34,8 +34,8 @@ impl Keep {
             }
             return Ok(());
         };
-        if queue != USUAL && !is_known_queue(&mut *db, queue).await? {
-            bail!("there is no queue {queue}");
+        if queue != USUAL {
+            known(db, Some(queue), None).await?;
         }
         if self.days.is_some() || self.usual {
             keep(db, queue, self.days).await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{id_of, print_json};
+use super::{id_of, known, print_json};
 
 /// Which jobs.
 #[derive(Debug, Args)]
@@ -41,6 +41,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
         let mut states = self.state;
+        let asked = !states.is_empty();
         if states.is_empty() {
             let shown = |state: &State| self.ended || !state.is_terminal();
             states = State::ALL.into_iter().filter(shown).collect();
@@ -63,7 +64,12 @@ impl List {
             return Ok(());
         }
         if found.is_empty() {
-            println!("No jobs.");
+            let (queue, kind) = (filter.queue.as_deref(), filter.kind.as_deref());
+            known(db, queue, kind).await?;
+            match self.ended || asked {
+                true => println!("No jobs."),
+                false => println!("No job is live. --ended lists those that have ended, too."),
+            }
         }
         for job in found {
             println!(

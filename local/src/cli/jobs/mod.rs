@@ -15,11 +15,13 @@ mod schedules;
 /// Jobs by their ids, or all of a filter.
 mod which;
 
+use anyhow::bail;
 use clap::Subcommand;
 use millrace_bus::Notifier;
 use millrace_config::Config;
-use millrace_queue::Wake;
+use millrace_queue::{Wake, is_known_kind, is_known_queue};
 use serde_json::Value;
+use sqlx::PgConnection;
 
 use super::{connect, id_of};
 
@@ -68,9 +70,11 @@ pub(super) enum Jobs {
     },
     /// How many days the finished jobs of a queue are kept.
     Keep(keep::Keep),
-    /// Schedules: list, change, switch on and off, run now.
-    #[command(subcommand)]
-    Schedules(schedules::Schedules),
+    /// Schedules: list (without a word more), change, switch on and off, run now.
+    Schedules {
+        #[command(subcommand)]
+        what: Option<schedules::Schedules>,
+    },
     /// Drop finished jobs whose time has come, and other housekeeping that workers do every hour.
     Prune,
 }
@@ -92,13 +96,32 @@ pub(super) async fn run(config: &Config, jobs: Jobs) -> anyhow::Result<()> {
         Jobs::Limit(limit) => limit.run(&mut db).await,
         Jobs::Keep(keep) => keep.run(&mut db).await,
         Jobs::Queues { json } => control::queues(&mut db, json).await,
-        Jobs::Schedules(schedules) => schedules.run(&mut db).await,
+        Jobs::Schedules { what } => what.unwrap_or_default().run(&mut db).await,
         Jobs::Prune => {
             millrace_queue::maintain(&mut db).await?;
             println!("Done.");
             Ok(())
         }
     }
+}
+
+/// Refuses the name of a queue or a kind that nobody knows: a slip of the pen would match nothing, for ever.
+async fn known(
+    db: &mut PgConnection,
+    queue: Option<&str>,
+    kind: Option<&str>,
+) -> anyhow::Result<()> {
+    if let Some(queue) = queue
+        && !is_known_queue(&mut *db, queue).await?
+    {
+        bail!("there is no queue {queue}");
+    }
+    if let Some(kind) = kind
+        && !is_known_kind(&mut *db, kind).await?
+    {
+        bail!("no worker has registered the kind {kind}");
+    }
+    Ok(())
 }
 
 /// A command ends sooner than a notification would be sent: workers find the change by their poll, within a second.

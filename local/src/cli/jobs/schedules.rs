@@ -47,6 +47,12 @@ fn catch_up(word: &str) -> Result<CatchUp, String> {
         .ok_or_else(|| "it is none, last or all".to_owned())
 }
 
+impl Default for Schedules {
+    fn default() -> Self {
+        Self::List { json: false }
+    }
+}
+
 impl Schedules {
     pub(super) async fn run(self, db: &mut PgConnection) -> anyhow::Result<()> {
         match self {
