@@ -98,7 +98,11 @@ where
             job.attempt = run.attempt, trace_id = trace::id_of(&run, &traced),
         );
         let inner = self.inner.call(task);
+        let ticket = run.ticket.clone();
         let handler = async move {
+            if !ticket.may_begin() {
+                return Err(Failure::from("the lease ended before the run began"));
+            }
             inner.await.map_err(|error| {
                 let error: BoxDynError = error.into();
                 // Anything else comes from a layer in between.

@@ -13,7 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::JobId;
+use crate::{
+    JobId,
+    mutant::{self, Mutant},
+};
 
 /// Why a run was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +111,15 @@ impl Ticket {
         *self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the run may begin. Not once its lease has ended, as it may have for a process that was frozen after its
+    /// claim: somebody else runs the job by now, or another one with its key.
+    pub(crate) fn may_begin(&self) -> bool {
+        if Instant::now() >= self.deadline() && !mutant::on(Mutant::NeverLetsGo) {
+            self.cancel(CancelReason::LeaseLost);
+        }
+        self.why() != Some(CancelReason::LeaseLost)
+    }
+
     /// Whether the end of the lease would still have to be acted upon.
     pub(crate) fn is_watched(&self) -> bool {
         !self.is_answered() && self.why() != Some(CancelReason::LeaseLost)
@@ -173,5 +185,24 @@ impl Tickets {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Arc<Ticket>>> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_whose_lease_has_ended_does_not_begin() {
+        let now = Instant::now();
+        let until = |deadline| Ticket::new(JobId::new(), Uuid::now_v7(), now, deadline);
+        let held = until(now + Duration::from_secs(60));
+        assert!(held.may_begin() && held.why().is_none());
+        let late = until(now);
+        assert!(!late.may_begin());
+        assert_eq!(late.why(), Some(CancelReason::LeaseLost));
+        // As when a later claim of this very process has told it.
+        held.cancel(CancelReason::LeaseLost);
+        assert!(!held.may_begin());
     }
 }

@@ -54,6 +54,11 @@ fn serial(case: &Case<'_>, found: &mut Findings) {
             // does not know it yet, and is not waited for.
             let until = ends.get(&(*job, *token)).copied().unwrap_or(record.at);
             let until = lost_at(case, *job, *token).map_or(until, |lost| lost.min(until));
+            // Frozen between its claim and its first step, it has begun without a lease and is stopped at once, which I5
+            // looks after.
+            if until < record.at {
+                continue;
+            }
             let spans = spans.entry(word).or_default();
             spans.push((record.at, until, *job));
         }
