@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Every operation, asked for by everybody.
+mod authorization;
 /// Captions, chapters, tags.
 mod captions;
 /// Comments and reports.

@@ -1,7 +1,7 @@
 // A change of many videos, and how far it is.
 import { onScopeDispose, shallowRef } from 'vue'
 import { Problem } from '@/api/problem'
-import type { BulkEdit, BulkRequest } from '@/api/types'
+import type { BulkEdit, ChangeVideosRequest } from '@/api/types'
 import * as api from './api'
 
 const POLL_MS = 700
@@ -12,7 +12,7 @@ export function useBulk() {
   onScopeDispose(() => (stopped = true))
 
   /** The end of it. Throws a `Problem`; a question about how far it is that gets no answer is asked again. */
-  async function run(request: BulkRequest): Promise<BulkEdit> {
+  async function run(request: ChangeVideosRequest): Promise<BulkEdit> {
     edit.value = await api.changeVideos(request)
     try {
       while (!edit.value.finished && !stopped) {
