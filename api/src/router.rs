@@ -60,7 +60,8 @@ struct Surroundings {
 
 /// The whole service.
 pub(crate) fn router(app: App, config: &Config) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, mut document) = api().split_for_parts();
+    openapi::complete(&mut document);
     let surroundings = Arc::new(Surroundings {
         headers: security::headers(config),
         framed: security::framed_headers(config),
