@@ -74,6 +74,18 @@ check-api: ## Ask for every operation in every way the document allows, and some
 	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin check_api -- \
 		--examples $${EXAMPLES:-25} $${SEED:+--seed $$SEED} $${ONLY:-}
 
+LIGHTHOUSE := frontend/lighthouse/node_modules/.package-lock.json
+$(LIGHTHOUSE): frontend/lighthouse/package.json frontend/lighthouse/package-lock.json
+	cd frontend/lighthouse && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# About five minutes; RUNS=1 is faster and less sure. Leave the machine alone meanwhile.
+.PHONY: lighthouse
+lighthouse: deps-tests $(WEB) $(LIGHTHOUSE) ## Measure home, video and upload page: performance >= 90, accessibility >= 95
+	$(CARGO_BUILD) --bins
+	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin stage -- \
+		node frontend/lighthouse/run.mjs
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check
