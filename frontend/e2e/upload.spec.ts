@@ -116,6 +116,9 @@ test.describe('with a clip', () => {
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await expect(page).toHaveURL(/\/videos$/)
     await expect(page.getByText('No videos yet')).toBeVisible()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(page.getByText(`“${title} renamed” is back.`)).toBeVisible()
+    await expect(page.getByRole('link', { name: `${title} renamed` })).toBeVisible()
   })
 })
 

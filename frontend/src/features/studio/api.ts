@@ -52,10 +52,6 @@ export function unscheduleVideo(id: string): Promise<Video> {
   return send({ method: 'delete', url: `${of(id)}/schedule` })
 }
 
-export function restoreVideo(id: string): Promise<Video> {
-  return send({ method: 'post', url: `${of(id)}/restore` })
-}
-
 export function deleteForever(id: string): Promise<void> {
   return send({ method: 'delete', url: of(id), params: { forever: true } })
 }
