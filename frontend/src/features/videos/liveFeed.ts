@@ -1,5 +1,5 @@
 // The live views of one's own videos, fed by the topic `user:{id}`. Lists lay them over what they fetched.
-import { reactive, watch } from 'vue'
+import { reactive, ref, watch } from 'vue'
 import type { LiveVideo, Video } from '@/api/types'
 import { useSession } from '@/features/auth/session'
 import { conflate } from '@/features/realtime/conflate'
