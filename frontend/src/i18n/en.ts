@@ -290,7 +290,15 @@ export default {
     failed: 'The video cannot be played',
     failedText: 'The connection was lost or the file is damaged.',
     unsupported: 'This browser cannot play streaming video.',
-    shortcuts: 'Keys: space or K play, J and L 10 seconds, arrows 5 seconds and volume, M mute, C captions, F full screen, < and > speed',
+    theatre: 'Theatre mode',
+    keys: {
+      title: 'Keys of the player',
+      space: 'Space',
+      play: 'Play and pause',
+      ten: '10 seconds back and on',
+      five: '5 seconds back and on',
+      tenths: 'To a tenth of the video',
+    },
   },
   errorPage: {
     notFound: 'There is nothing here',

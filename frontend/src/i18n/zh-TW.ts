@@ -292,7 +292,15 @@ const messages: typeof en = {
     failed: '無法播放影片',
     failedText: '連線中斷或檔案損壞。',
     unsupported: '這個瀏覽器無法播放串流影片。',
-    shortcuts: '按鍵：空白鍵或 K 播放、J 與 L 跳 10 秒、方向鍵跳 5 秒與音量、M 靜音、C 字幕、F 全螢幕、< 與 > 速度',
+    theatre: '劇院模式',
+    keys: {
+      title: '播放器按鍵',
+      space: '空白鍵',
+      play: '播放與暫停',
+      ten: '倒退與前進 10 秒',
+      five: '倒退與前進 5 秒',
+      tenths: '跳到影片的十分之幾',
+    },
   },
   errorPage: {
     notFound: '這裡什麼都沒有',
