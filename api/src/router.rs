@@ -33,6 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The documented routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(auth::register::router())
         .merge(auth::routes::router())
         .merge(auth::second_step::router())
         .merge(auth::links::router())
