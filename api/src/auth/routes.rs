@@ -171,7 +171,7 @@ async fn refresh(
         (status = 204, description = "signed out, or had been"),
         (status = 403, description = "`forbidden`: another site's page", body = ProblemBody, content_type = "application/problem+json"),
     ),
-    security(("refresh_cookie" = []))
+    security((), ("refresh_cookie" = []))
 )]
 async fn logout(
     State(app): State<App>,

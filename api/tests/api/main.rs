@@ -44,6 +44,8 @@ mod notifications;
 mod openapi;
 /// What others' things look like: nothing.
 mod ownership;
+/// Pages while rows come and go.
+mod pagination;
 /// Playlists and redirects.
 mod playback;
 /// Playlists, and what to watch later.
