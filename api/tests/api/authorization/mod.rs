@@ -105,9 +105,15 @@ fn named<'a>(operations: &'a [Operation], row: &Row) -> &'a Operation {
 async fn ask(world: &World, operation: &Operation, row: &Row, caller: Caller) -> u16 {
     let mut values = world.thing(&row.thing, caller).await;
     values.extend(row.given.clone());
+    let query: Vec<(&str, &String)> = row
+        .asked
+        .iter()
+        .map(|(name, value)| (name.as_str(), &values[value]))
+        .collect();
     let mut request = world
         .stack
-        .request(operation.method.clone(), &operation.at(&values));
+        .request(operation.method.clone(), &operation.at(&values))
+        .query(&query);
     if let Some(token) = world.token(caller)
         && !operation.cookie
     {

@@ -81,6 +81,8 @@ pub(super) struct Row {
     pub thing: String,
     /// Values of the path that the thing does not know.
     pub given: BTreeMap<String, String>,
+    /// The query string: names, and what of the thing they are.
+    pub asked: BTreeMap<String, String>,
     pub cells: [Cell; 8],
 }
 
@@ -99,7 +101,13 @@ pub(super) fn rows() -> Vec<Row> {
 fn row(line: &str) -> Row {
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words.len(), 10, "a row has ten words: {line}");
-    let mut thing = words[1].split(',');
+    let (asked, given): (Vec<_>, Vec<_>) = words[1]
+        .split(',')
+        .skip(1)
+        .map(|pair| pair.split_once('=').unwrap())
+        .partition(|(name, _)| name.starts_with('?'));
+    let own =
+        |(name, value): (&str, &str)| (name.trim_start_matches('?').to_owned(), value.to_owned());
     let cells = std::array::from_fn(|n| match words[n + 2] {
         "ok" => Cell::Through,
         "401" | "403" | "404" => Cell::Refused(words[n + 2].parse().unwrap()),
@@ -107,11 +115,9 @@ fn row(line: &str) -> Row {
     });
     Row {
         operation: words[0].to_owned(),
-        thing: thing.next().unwrap().to_owned(),
-        given: thing
-            .map(|pair| pair.split_once('=').unwrap())
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        thing: words[1].split(',').next().unwrap().to_owned(),
+        given: given.into_iter().map(own).collect(),
+        asked: asked.into_iter().map(own).collect(),
         cells,
     }
 }

@@ -232,9 +232,10 @@ impl World {
         let mut video = self.video(owner, visibility).await;
         let path = format!("/api/videos/{}", video["id"]);
         let (_, seen) = self.stack.get_as(owner, &path).await;
-        let url = seen["hls_url"].as_str().unwrap().to_owned();
-        let token = url.trim_start_matches("/api/hls/").split('/').next();
-        video.insert("token".to_owned(), token.unwrap().to_owned());
+        let url = |field: &str| seen[field].as_str().unwrap().to_owned();
+        let token = url("hls_url").split('/').nth(3).unwrap().to_owned();
+        let poster_token = url("poster_url").split("t=").nth(1).unwrap().to_owned();
+        video.extend(values([("token", token), ("poster_token", poster_token)]));
         video
     }
 

@@ -1,11 +1,11 @@
-import { createApp, defineComponent, h, nextTick, onErrorCaptured } from 'vue'
+import { type Component, createApp, h, nextTick, onErrorCaptured } from 'vue'
 import { expect, test } from 'vitest'
 import { spoilsPage } from './spoilsPage'
 
 /** Where Vue says that an error of this component came from. */
-async function whereOf(child: ReturnType<typeof defineComponent>, act: (root: HTMLElement) => void = () => undefined): Promise<string> {
+async function whereOf(child: Component, act: (root: HTMLElement) => void = () => undefined): Promise<string> {
   let said = ''
-  const parent = defineComponent({
+  const parent: Component = {
     setup() {
       onErrorCaptured((_, __, where) => {
         said = where
@@ -13,7 +13,7 @@ async function whereOf(child: ReturnType<typeof defineComponent>, act: (root: HT
       })
       return () => h(child)
     },
-  })
+  }
   const root = document.createElement('div')
   const app = createApp(parent)
   app.config.warnHandler = () => undefined
@@ -29,9 +29,9 @@ function fail(): never {
 }
 
 test('a page that cannot be shown is told from a button that does not work', async () => {
-  expect(spoilsPage(await whereOf(defineComponent({ setup: fail })))).toBe(true)
-  expect(spoilsPage(await whereOf(defineComponent({ render: fail })))).toBe(true)
-  const button = defineComponent({ render: () => h('button', { onClick: fail }) })
+  expect(spoilsPage(await whereOf({ setup: fail }))).toBe(true)
+  expect(spoilsPage(await whereOf({ render: fail }))).toBe(true)
+  const button: Component = { render: () => h('button', { onClick: fail }) }
   const where = await whereOf(button, (root) => root.querySelector('button')?.click())
   expect(where).not.toBe('')
   expect(spoilsPage(where)).toBe(false)
