@@ -66,6 +66,26 @@ bench-queue: deps ## Measure the job engine beside plain SQL and its peers, as J
 	cargo build --locked --release --package millrace-bench
 	$${CARGO_TARGET_DIR:-target}/release/bench_queue $(if $(RUNS),--runs $(RUNS)) $(if $(QUICK),--quick) $(ONLY)
 
+# A quarter of an hour; EXAMPLES=100 takes longer, ONLY="get_video list_jobs" less. SEED=... repeats a run.
+.PHONY: check-api
+check-api: ## Ask for every operation in every way the document allows, and some it does not (schemathesis)
+	@deploy/install-deps.sh --schemathesis
+	$(CARGO_BUILD) --bins
+	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin check_api -- \
+		--examples $${EXAMPLES:-25} $${SEED:+--seed $$SEED} $${ONLY:-}
+
+LIGHTHOUSE := frontend/lighthouse/node_modules/.package-lock.json
+$(LIGHTHOUSE): frontend/lighthouse/package.json frontend/lighthouse/package-lock.json
+	cd frontend/lighthouse && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# About five minutes; RUNS=1 is faster and less sure. Leave the machine alone meanwhile.
+.PHONY: lighthouse
+lighthouse: deps-tests $(WEB) $(LIGHTHOUSE) ## Measure home, video and upload page: performance >= 90, accessibility >= 95
+	$(CARGO_BUILD) --bins
+	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin stage -- \
+		node frontend/lighthouse/run.mjs
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

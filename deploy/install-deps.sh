@@ -2,14 +2,16 @@
 # Installs what Millrace needs from the system and is missing: PostgreSQL 15 or newer (the programs only, no cluster, no
 # service), ffmpeg, and a C compiler for two of the Rust libraries. With --tests also Chromium and a Chinese font, which
 # the browser tests need, libfaketime for clocks that are wrong, PgBouncer to stand between, and Python with a parser of
-# playlists, in an environment of its own in the cache folder. Says nothing when nothing is missing; may be run any number
-# of times, as root or with sudo.
+# playlists, in an environment of its own in the cache folder. With --schemathesis also that, in another one, for
+# `make check-api`. Says nothing when nothing is missing; may be run any number of times, as root or with sudo.
 set -euo pipefail
 
 oldest_postgres=15
 oldest_node=20
 tests=
+schemathesis=
 [ "${1:-}" = --tests ] && tests=1
+[ "${1:-}" = --schemathesis ] && schemathesis=1
 
 fail() { printf 'millrace: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -50,6 +52,16 @@ install_m3u8() {
     fail "PyPI's m3u8 could not be installed in $python_home"
 }
 
+schemathesis_home="${XDG_CACHE_HOME:-$HOME/.cache}/millrace/schemathesis"
+schemathesis_version=4.32.5
+has_schemathesis() { "$schemathesis_home/bin/schemathesis" --version 2>/dev/null | grep -F "$schemathesis_version" >/dev/null; }
+
+install_schemathesis() {
+  python3 -m venv --clear "$schemathesis_home" &&
+    "$schemathesis_home/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$schemathesis_version" ||
+    fail "PyPI's schemathesis could not be installed in $schemathesis_home"
+}
+
 # What is missing, by name.
 missing() {
   has cc || echo compiler
@@ -60,6 +72,7 @@ missing() {
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_faketime || echo faketime
   [ -z "$tests" ] || [ "$(uname)" = Darwin ] || has_pgbouncer || echo pgbouncer
   [ -z "$tests" ] || has_m3u8 || has_python || echo python
+  [ -z "$schemathesis" ] || has_schemathesis || has_python || echo python
 }
 
 by_hand() {
@@ -158,3 +171,4 @@ if [ -n "$wanted" ]; then
   [ -z "$left" ] || by_hand "the packages do not bring it"
 fi
 [ -z "$tests" ] || has_m3u8 || install_m3u8
+[ -z "$schemathesis" ] || has_schemathesis || install_schemathesis

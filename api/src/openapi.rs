@@ -2,7 +2,11 @@
 
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        ContentBuilder, OpenApi as Written, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        path::{Operation, Parameter, ParameterIn},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 
 use crate::{auth::REFRESH_COOKIE, router};
@@ -41,11 +45,75 @@ impl Modify for Security {
     }
 }
 
+/// Adds the refusals that come before a handler, which none of them tells of: what cannot be read, and what is away.
+pub(crate) fn complete(document: &mut Written) {
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            for (status, description) in refusals(path, operation) {
+                operation
+                    .responses
+                    .responses
+                    .entry(status.to_owned())
+                    .or_insert_with(|| RefOr::T(problem(description)));
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        patch,
+        ..
+    } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn refusals(path: &str, operation: &Operation) -> Vec<(&'static str, &'static str)> {
+    let mut all = Vec::new();
+    if operation.request_body.is_some() {
+        all.extend([
+            ("400", "`malformed`: the body is no JSON"),
+            ("413", "`payload_too_large`"),
+            (
+                "415",
+                "`unsupported_media_type`: the body must be `application/json`",
+            ),
+            ("422", "`validation`: `errors` names the fields"),
+        ]);
+    }
+    let asks = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(p) if p.parameter_in == ParameterIn::Query);
+    if operation.parameters.iter().flatten().any(asks) {
+        all.push(("400", "`validation`: the query string is not as it must be"));
+    }
+    if path.starts_with("/api/") {
+        all.push((
+            "503",
+            "`unavailable`: a part is away or busy; `Retry-After` says when to try again",
+        ));
+    }
+    all
+}
+
+fn problem(description: &str) -> Response {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build()
+}
+
 /// The document as JSON, with a line break at its end.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn document() -> anyhow::Result<String> {
-    let (_, document) = router::api().split_for_parts();
+    let (_, mut document) = router::api().split_for_parts();
+    complete(&mut document);
     Ok(document.to_pretty_json()? + "\n")
 }

@@ -33,6 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The documented routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(auth::register::router())
         .merge(auth::routes::router())
         .merge(auth::second_step::router())
         .merge(auth::links::router())
@@ -60,7 +61,8 @@ struct Surroundings {
 
 /// The whole service.
 pub(crate) fn router(app: App, config: &Config) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, mut document) = api().split_for_parts();
+    openapi::complete(&mut document);
     let surroundings = Arc::new(Surroundings {
         headers: security::headers(config),
         framed: security::framed_headers(config),

@@ -88,6 +88,21 @@ test.describe('with a clip', () => {
     await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.playbackRate)).toBe(1.25)
     await page.keyboard.press('0')
     await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeLessThan(0.5)
+
+    await page.keyboard.press('Shift+?')
+    const keys = page.getByRole('dialog', { name: 'Keys of the player' })
+    await expect(keys).toContainText('5 seconds back and on')
+    await page.keyboard.press('Escape')
+    await expect(keys).toBeHidden()
+    const width = async (): Promise<number> => (await video.boundingBox())?.width ?? 0
+    const narrow = await width()
+    await page.keyboard.press('t')
+    await expect.poll(width).toBeGreaterThan(narrow + 200)
+    await shot(page, 'watch-theatre')
+    await page.reload()
+    await expect(page.getByRole('button', { name: 'Theatre mode' })).toHaveAttribute('aria-pressed', 'true')
+    await page.getByRole('button', { name: 'Theatre mode' }).click()
+    await expect.poll(width).toBe(narrow)
   })
 
   test('the owner edits, hides and deletes a video', async ({ page, browser }) => {
@@ -116,6 +131,9 @@ test.describe('with a clip', () => {
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await expect(page).toHaveURL(/\/videos$/)
     await expect(page.getByText('No videos yet')).toBeVisible()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(page.getByText(`“${title} renamed” is back.`)).toBeVisible()
+    await expect(page.getByRole('link', { name: `${title} renamed` })).toBeVisible()
   })
 })
 

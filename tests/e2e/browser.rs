@@ -3,6 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result};
+use millrace_domain::accounts::{NewUser, Role, User};
 use millrace_tests::{Clip, Person, Stack, person::PASSWORD, within};
 use tokio::{process::Command, sync::Mutex};
 
@@ -17,22 +18,45 @@ async fn people_upload_follow_and_watch_in_a_browser() -> Result<()> {
     // Room for the journeys' files, and none for the one that must not fit.
     let stack = Stack::with().set("uploads.quota", QUOTA).start().await?;
     let _worker = stack.worker("worker").await?;
-    let operator = Person::register(&stack).await?;
-    sqlx::query("update users set role = 'operator' where username = $1")
-        .bind(&operator.name)
+    let admin = Person::register(&stack).await?;
+    sqlx::query("update users set role = 'admin' where username = $1")
+        .bind(&admin.name)
         .execute(&stack.db)
         .await?;
-    // What the operator looks for.
+    // What the administrator looks for.
     sqlx::query(
         r#"select queue.enqueue('sweep_expired', '{}', '{"delay_ms": 36000000, "tags": ["journey"]}')"#,
     )
     .execute(&stack.db)
     .await?;
     let variables = [
-        ("ADMIN_NAME", operator.name.as_str()),
+        ("ADMIN_NAME", admin.name.as_str()),
         ("ADMIN_PASSWORD", PASSWORD),
     ];
     journeys_with(&stack, &[], &variables).await?;
+    stack.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_come_by_invitation() -> Result<()> {
+    let stack = Stack::with()
+        .light()
+        .set("auth.registration", "invite")
+        .start()
+        .await?;
+    let _worker = stack
+        .worker_with("post", &[("worker.queues", "default=2")])
+        .await?;
+    let admin = NewUser {
+        username: "ada",
+        email: "ada@example.org",
+        password_hash: &millrace_api::hash_password(PASSWORD)?,
+        role: Role::Admin,
+        language: "en",
+    };
+    User::create(&stack.db, admin).await?;
+    let variables = [("INVITED_BY", "ada"), ("INVITED_BY_PASSWORD", PASSWORD)];
+    journeys_with(&stack, &["invites"], &variables).await?;
     stack.end().await
 }
 

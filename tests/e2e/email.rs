@@ -320,3 +320,26 @@ async fn news_that_nobody_wants_any_more_is_dropped() -> Result<()> {
     assert_eq!(server.seen().messages.len(), 1);
     stack.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_forgot_their_password_gets_a_link_and_strangers_get_nothing() -> Result<()> {
+    let server = SmtpServer::start(Mood::Takes).await?;
+    let stack = mailing(&server, "none").start().await?;
+    let person = Person::register(&stack).await?;
+    let _worker = worker(&stack, "post").await?;
+    for identifier in [person.name.as_str(), "nobody", "nobody@example.org"] {
+        let body = serde_json::json!({ "identifier": identifier });
+        person.post("/api/auth/forgot", body).await?.expect(202)?;
+    }
+    stack.quiet().await?;
+    let sent: Vec<(String, String)> = sqlx::query_as(
+        "select recipient::text, state from emails where message = 'reset_password'",
+    )
+    .fetch_all(&stack.db)
+    .await?;
+    let theirs = format!("{}@example.org", person.name);
+    assert_eq!(sent, [(theirs, "sent".to_owned())]);
+    // That one, and the one that asked for the address to be confirmed.
+    assert_eq!(server.seen().messages.len(), 2);
+    stack.end().await
+}

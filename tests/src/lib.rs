@@ -14,6 +14,8 @@ mod command;
 mod database;
 /// Videos without the API, for tests of workers alone.
 mod direct;
+/// Programs that `deploy/install-deps.sh` puts in the cache folder.
+mod installed;
 /// Everything as processes that can be killed.
 mod machines;
 /// What ffprobe says of segments.
@@ -50,6 +52,7 @@ mod worker;
 pub use clip::{Clip, padded};
 pub use command::Said;
 pub use direct::Film;
+pub use installed::installed;
 pub use machines::{Machines, MachinesOptions, free_port};
 pub use person::Person;
 pub use player::{Fetched, Player, Rendition};

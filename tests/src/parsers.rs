@@ -78,24 +78,9 @@ impl Reading {
     /// # Errors
     /// That it cannot read them, or is not installed.
     pub async fn by_pypi(master: &str) -> Result<Self> {
-        let python = python()?;
-        anyhow::ensure!(
-            python.exists(),
-            "{} is missing: deploy/install-deps.sh --tests makes it",
-            python.display()
-        );
+        let python = installed("python/bin/python", "--tests")?;
         read(python, "by_pypi.py", master).await
     }
-}
-
-/// Where deploy/install-deps.sh puts it.
-fn python() -> Result<PathBuf> {
-    let cache = match millrace_config::variable("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(millrace_config::variable("HOME").context("HOME is not set")?)
-            .join(".cache"),
-    };
-    Ok(cache.join("millrace/python/bin/python"))
 }
 
 async fn read(program: PathBuf, script: &str, master: &str) -> Result<Reading> {

@@ -8,7 +8,9 @@ mod cookie;
 pub(crate) mod links;
 /// Argon2id off the async threads.
 mod password;
-/// Register, log in, refresh, log out.
+/// New accounts.
+pub(crate) mod register;
+/// Log in, refresh, log out.
 pub(crate) mod routes;
 /// The second step of a log-in.
 pub(crate) mod second_step;
@@ -20,6 +22,7 @@ pub(crate) use cookie::{Origins, REFRESH_COOKIE, SameOrigin};
 pub(crate) use links::email_taken;
 pub(crate) use password::Passwords;
 pub use password::hash_password;
-pub(crate) use routes::{is_email, throttle};
+pub(crate) use register::is_email;
+pub(crate) use routes::throttle;
 pub(crate) use second_step::wrong_code;
 pub(crate) use token::{Access, AccessTokens, SigningKey, TokenOptions};

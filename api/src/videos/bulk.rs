@@ -30,7 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 
 /// What is to be done to which of one's own videos. Deleting and restoring exclude everything else.
 #[derive(Debug, Deserialize, ToSchema)]
-struct BulkRequest {
+struct ChangeVideosRequest {
     /// At most 500.
     #[schema(min_items = 1, max_items = 500)]
     videos: Vec<VideoId>,
@@ -77,7 +77,7 @@ impl BulkView {
 
 /// Changes many of one's own videos. A job does it; ask how far it is.
 #[utoipa::path(
-    post, path = "/api/bulk_edits", operation_id = "change_videos", tag = "videos", request_body = BulkRequest,
+    post, path = "/api/bulk_edits", operation_id = "change_videos", tag = "videos", request_body = ChangeVideosRequest,
     responses(
         (status = 202, body = BulkView),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
@@ -88,7 +88,7 @@ impl BulkView {
 async fn change_videos(
     State(app): State<App>,
     caller: CurrentUser,
-    Body(body): Body<BulkRequest>,
+    Body(body): Body<ChangeVideosRequest>,
 ) -> Result<(StatusCode, Json<BulkView>), Problem> {
     let (mut ids, change) = check(body)?;
     ids.sort_unstable();
@@ -109,7 +109,7 @@ async fn change_videos(
     Ok((StatusCode::ACCEPTED, Json(BulkView::new(&edit))))
 }
 
-fn check(body: BulkRequest) -> Result<(Vec<VideoId>, BulkChange), Problem> {
+fn check(body: ChangeVideosRequest) -> Result<(Vec<VideoId>, BulkChange), Problem> {
     let mut check = Check::default();
     let count = (1..=MOST).contains(&body.videos.len());
     check.that("videos", count, "must be from 1 to 500");

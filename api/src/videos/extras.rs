@@ -136,6 +136,7 @@ impl Caption {
     get, path = "/api/videos/{id}/extras", operation_id = "get_extras", tag = "videos", params(("id" = VideoId, Path)),
     responses(
         (status = 200, body = Extras),
+        (status = 401, description = "`unauthenticated`: a token that is no good", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: absent, or private", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))

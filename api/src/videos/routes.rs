@@ -185,6 +185,7 @@ async fn list_videos(
     get, path = "/api/videos/{id}", operation_id = "get_video", tag = "videos", params(("id" = VideoId, Path)),
     responses(
         (status = 200, body = VideoView),
+        (status = 401, description = "`unauthenticated`: a token that is no good", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: absent, or private", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))

@@ -96,6 +96,7 @@ struct DayView {
     request_body = BeaconRequest,
     responses(
         (status = 204, description = "noted, or the video is absent or private (players say their last words after a video was deleted, too)"),
+        (status = 401, description = "`unauthenticated`: a token that is no good", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),

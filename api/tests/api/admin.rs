@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::stack::{Person, Stack, answer};
 
 /// Jobs are seen by the kind's policy, which a worker would have registered.
-async fn enqueue(stack: &Stack, args: Value, options: Value) -> Uuid {
+pub(crate) async fn enqueue(stack: &Stack, args: Value, options: Value) -> Uuid {
     sqlx::query(
         "insert into queue.kind (kind, queue, priority, max_attempts, max_crashes, timeout_ms, backoff)
          values ('errand', 'errands', 0, 5, 3, 1000, '{\"base_ms\": 0, \"factor\": 1, \"max_ms\": 0, \"jitter\": 0}')
@@ -24,7 +24,7 @@ async fn enqueue(stack: &Stack, args: Value, options: Value) -> Uuid {
         .unwrap()
 }
 
-async fn with_role(stack: &Stack, name: &str, role: &str) -> Person {
+pub(crate) async fn with_role(stack: &Stack, name: &str, role: &str) -> Person {
     let person = stack.person(name).await;
     sqlx::query("update users set role = $2 where id = $1")
         .bind(person.id.0)

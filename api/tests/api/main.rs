@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Every operation, asked for by everybody.
+mod authorization;
 /// Captions, chapters, tags.
 mod captions;
 /// Comments and reports.
@@ -42,6 +44,8 @@ mod notifications;
 mod openapi;
 /// What others' things look like: nothing.
 mod ownership;
+/// Pages while rows come and go.
+mod pagination;
 /// Playlists and redirects.
 mod playback;
 /// Playlists, and what to watch later.

@@ -17,6 +17,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const PASSWORD: &str = "violet-harbour-92-kettle";
+/// Signs access tokens.
+pub(crate) const SIGNING_KEY: &str = "a signing key of the tests, long enough";
 
 /// A running API. Dropping it without [`Stack::stop`] leaves its database behind.
 pub(crate) struct Stack {
@@ -301,7 +303,7 @@ fn config(address: SocketAddr, database: &str, settings: &str) -> Config {
         secret_key = "test-secret"
         path_style = true
         [auth]
-        signing_key = "a signing key of the tests, long enough"
+        signing_key = "{SIGNING_KEY}"
         sealing_key = "a sealing key of the tests, long enough"
         login_burst = 100
         [playback]

@@ -24,6 +24,8 @@ mod seal;
 mod second_factor;
 /// Devices and their rotating refresh tokens.
 mod sessions;
+/// What staff change of an account.
+mod staff;
 /// Token buckets in the database, shared by all replicas.
 mod throttle;
 /// Single-use tickets that open a socket.

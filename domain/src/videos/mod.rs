@@ -20,6 +20,10 @@ mod played;
 mod progress;
 /// The row and its changes.
 mod record;
+/// What a video leaves in the store.
+mod remains;
+/// Trying again.
+mod rounds;
 /// Lists, newest first, by keyset.
 mod search;
 /// Closed segments: the pipeline's durable memory and the playlists' only source.
@@ -50,7 +54,8 @@ pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
 pub use played::{NewSourceFile, Played, drop_replacement, replace, switch};
 pub use progress::{PartProgress, record_progress};
-pub use record::{Changes, NewVideo, Video, doom, forget_doomed};
+pub use record::{Changes, NewVideo, Video};
+pub use remains::{doom, forget_doomed};
 pub use search::{Filter, Page, Sort, list};
 pub use segment::{
     NewSegment, Segment, Stored, Window, init_key, insert_segment, leading_segments, mark_playable,

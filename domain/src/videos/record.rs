@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{Category, Played, Stage, Status, Stream, Visibility, played::folder};
+use super::{Category, Played, Stage, Status, Stream, Visibility};
 use crate::ids::{ThumbnailId, UploadId, UserId, VideoId};
 
 /// A video with its owner's name.
@@ -359,118 +359,4 @@ impl Video {
         .await?;
         Ok(done.rows_affected() == 1)
     }
-
-    /// Begins another round of a failed video: what is stored stays, and so does the percent. `None` if it has not
-    /// failed. Progress of open work is forgotten, because that work is lost, and because run numbers begin anew.
-    ///
-    /// # Errors
-    /// Those of the statements.
-    pub async fn resume(conn: &mut PgConnection, id: VideoId) -> Result<Option<Self>, sqlx::Error> {
-        let resumed = sqlx::query!(
-            "update videos set status = 'processing', error_code = null, error_message = null, round = round + 1,
-                    stage = case when probe is null then 'queued' else 'encoding' end
-              where id = $1 and status = 'failed'",
-            id.0,
-        )
-        .execute(&mut *conn)
-        .await?;
-        if resumed.rows_affected() == 0 {
-            return Ok(None);
-        }
-        sqlx::query!("delete from video_progress where video_id = $1", id.0)
-            .execute(&mut *conn)
-            .await?;
-        Self::find(conn, id).await
-    }
-
-    /// Begins another generation of a failed video, which keeps nothing of the last, and returns its number; `None` if
-    /// it has not failed.
-    ///
-    /// # Errors
-    /// Those of the statement.
-    pub async fn restart(db: impl PgExecutor<'_>, id: VideoId) -> Result<Option<i32>, sqlx::Error> {
-        sqlx::query_scalar!(
-            "update videos set status = 'processing', stage = 'queued', processing_progress = 0, error_code = null,
-                    error_message = null, playable_at = null, stream = null, file_key = null, thumbnail_key = null, generation = generation + 1,
-                    round = 1
-              where id = $1 and status = 'failed' returning generation",
-            id.0,
-        )
-        .fetch_optional(db)
-        .await
-    }
-
-    /// How a run of one of its jobs is called in the keys that it writes: no other run, of any round, has that name.
-    pub fn run_name(&self, run_no: i32) -> String {
-        match self.round {
-            1 => run_no.to_string(),
-            round => format!("{run_no}r{round}"),
-        }
-    }
-
-    /// Deletes the row and all that hangs on it, and dooms its objects: a job deletes what `doomed_objects` names.
-    ///
-    /// # Errors
-    /// Those of the statements.
-    pub async fn delete(conn: &mut PgConnection, video: &Self) -> Result<(), sqlx::Error> {
-        doom(&mut *conn, &video.prefixes()).await?;
-        sqlx::query!("delete from video_progress where video_id = $1", video.id.0)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query!("delete from videos where id = $1", video.id.0)
-            .execute(conn)
-            .await?;
-        Ok(())
-    }
-
-    /// Where all objects of this video lie.
-    pub fn prefixes(&self) -> Vec<String> {
-        let played = self.played.as_ref().map(|p| p.0.original_key.as_str());
-        let mut all: Vec<String> = [Some(self.original_key.as_str()), played]
-            .into_iter()
-            .flatten()
-            .filter_map(folder)
-            .collect();
-        all.dedup();
-        all.extend([format!("hls/{}/", self.id), format!("images/{}/", self.id)]);
-        all
-    }
-
-    /// Where the objects of its present generation lie, the source not among them.
-    pub fn prefixes_of_generation(&self) -> Vec<String> {
-        ["hls", "images"]
-            .map(|kind| format!("{kind}/{}/{}/", self.id, self.generation))
-            .to_vec()
-    }
-}
-
-/// Writes down that nothing below these prefixes is needed any more.
-///
-/// # Errors
-/// Those of the statement.
-pub async fn doom(db: impl PgExecutor<'_>, prefixes: &[String]) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into doomed_objects (prefix) select unnest($1::text[]) on conflict do nothing",
-        prefixes
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// The objects below these prefixes are gone.
-///
-/// # Errors
-/// Those of the statement.
-pub async fn forget_doomed(
-    db: impl PgExecutor<'_>,
-    prefixes: &[String],
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "delete from doomed_objects where prefix = any($1)",
-        prefixes
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }

@@ -62,7 +62,7 @@ export type NewPlaylist = Schemas['CreatePlaylistRequest']
 export type PlaylistChanges = Schemas['UpdatePlaylistRequest']
 export type Statistics = Schemas['Statistics']
 export type BulkEdit = Schemas['BulkEdit']
-export type BulkRequest = Schemas['BulkRequest']
+export type ChangeVideosRequest = Schemas['ChangeVideosRequest']
 
 export type UploadTicket = Schemas['UploadTarget']
 export type UploadRequest = Schemas['CreateUploadRequest']

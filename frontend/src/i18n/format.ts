@@ -1,5 +1,6 @@
 // Numbers, sizes, times and dates as the chosen language writes them.
 import { useI18n } from 'vue-i18n'
+import { timeZone } from './zone'
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
 
@@ -65,7 +66,7 @@ export function useFormat() {
   }
 
   function date(iso: string): string {
-    return new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso))
+    return new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'short', timeZone: timeZone() }).format(new Date(iso))
   }
 
   return { bytes, number, percent, bitrate, remaining, ago, date, clock }

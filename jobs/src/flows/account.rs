@@ -3,12 +3,14 @@
 use millrace_domain::{
     accounts::User,
     email::{Language, Message, NewEmail, Recipient},
+    ids::UserId,
 };
-use millrace_queue::Wake;
+use millrace_queue::{NewJob, Wake};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{FlowError, send_email};
+use crate::kinds::ForgotPassword;
 
 /// Queues a mail to the address of an account.
 ///
@@ -48,4 +50,16 @@ pub async fn mail_account_at(
         },
     )
     .await
+}
+
+/// Enqueues the mail for somebody who forgot their password, and the same without a mail where nobody was meant.
+///
+/// # Errors
+/// [`FlowError`]
+pub async fn forgot_password(
+    conn: &mut PgConnection,
+    user: Option<UserId>,
+) -> Result<Wake, FlowError> {
+    let job = NewJob::new(&ForgotPassword { user });
+    Ok(millrace_queue::enqueue(conn, job).await?.wake)
 }

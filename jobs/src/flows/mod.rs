@@ -27,7 +27,7 @@ mod upload;
 /// Begin, retry, cancel and delete a video.
 mod video;
 
-pub use account::{mail_account, mail_account_at};
+pub use account::{forgot_password, mail_account, mail_account_at};
 pub use avatar::{receive_avatar, show_avatar};
 pub use bulk::change_many;
 pub use copies::{drop_copies, drop_old_copies};

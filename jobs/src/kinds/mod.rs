@@ -27,6 +27,8 @@ crate::job::kinds! {
     resize_avatar::ResizeAvatar,
     /// Sends a mail.
     email::SendEmail,
+    /// Mails a link to choose another password.
+    forgot_password::ForgotPassword,
     /// Deletes an account with all that is its.
     delete_account::DeleteAccount,
     /// Makes a copy of what an account holds.

@@ -12,6 +12,8 @@ mod server;
 mod smtp;
 /// Mails on disk.
 mod store;
+/// The words of the mailbox.
+mod words;
 
 pub use server::{MailSink, MailSinkError, MailSinkOptions};
 pub use store::{Mail, MailStore};

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::{
     Json, Router,
     extract::{Path, Query, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{Html, IntoResponse as _, Redirect, Response},
     routing::{get, post},
@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Mail, MailStore};
+use super::{Mail, MailStore, words::Words};
 
 /// The page itself: no scripts, nothing from elsewhere.
 const PAGE: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; \
@@ -31,6 +31,7 @@ const FRAMED: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; defau
 #[derive(Template)]
 #[template(path = "mailbox.html")]
 struct MailboxPage<'a> {
+    words: &'static Words,
     mails: &'a [Mail],
     query: &'a str,
 }
@@ -38,6 +39,7 @@ struct MailboxPage<'a> {
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct MailPage<'a> {
+    words: &'static Words,
     mail: &'a Mail,
 }
 
@@ -62,10 +64,16 @@ pub(super) fn router(store: MailStore, here: SocketAddr) -> Router {
         .layer(from_fn_with_state(here, guard_host))
 }
 
-async fn list(State(store): State<MailStore>, Query(search): Query<Search>) -> Response {
+async fn list(
+    State(store): State<MailStore>,
+    headers: HeaderMap,
+    Query(search): Query<Search>,
+) -> Response {
+    let words = Words::of(&headers);
     let query = search.q.clone();
     match blocking(move || store.list(&search.q)).await {
         Ok(mails) => render(&MailboxPage {
+            words,
             mails: &mails,
             query: &query,
         }),
@@ -89,8 +97,13 @@ async fn list_json(State(store): State<MailStore>, Query(search): Query<Search>)
     }
 }
 
-async fn show(State(store): State<MailStore>, Path(id): Path<Uuid>) -> Response {
-    with_mail(store, id, |mail| render(&MailPage { mail })).await
+async fn show(
+    State(store): State<MailStore>,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Response {
+    let words = Words::of(&headers);
+    with_mail(store, id, |mail| render(&MailPage { words, mail })).await
 }
 
 async fn html(State(store): State<MailStore>, Path(id): Path<Uuid>) -> Response {

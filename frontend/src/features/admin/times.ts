@@ -1,6 +1,7 @@
 // Times of jobs as the chosen language writes them: from milliseconds to days.
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { timeZone } from '@/i18n/zone'
 
 type Part = [value: number, unit: 'millisecond' | 'second' | 'minute' | 'hour' | 'day']
 const SECOND = 1000
@@ -33,27 +34,28 @@ export function distance(ms: number): [value: number, unit: Exclude<Part[1], 'mi
 const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' } as const
 const writers = new Map<string, ReturnType<typeof newWriter>>()
 
-function newWriter(locale: string) {
+function newWriter(locale: string, zone?: string) {
   const unit = (name: Part[1]) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'narrow' })
   return {
     units: { millisecond: unit('millisecond'), second: unit('second'), minute: unit('minute'), hour: unit('hour'), day: unit('day') },
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }),
-    exact: new Intl.DateTimeFormat(locale, { ...CLOCK, year: 'numeric', month: 'short', day: 'numeric', timeZoneName: 'short' }),
-    moment: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }),
-    clock: new Intl.DateTimeFormat(locale, CLOCK),
+    exact: new Intl.DateTimeFormat(locale, { ...CLOCK, year: 'numeric', month: 'short', day: 'numeric', timeZoneName: 'short', timeZone: zone }),
+    moment: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23', timeZone: zone }),
+    clock: new Intl.DateTimeFormat(locale, { ...CLOCK, timeZone: zone }),
   }
 }
 
 /** One for all lines of a list: making them takes longer than using them. */
-function writerOf(locale: string): ReturnType<typeof newWriter> {
-  const writer = writers.get(locale) ?? newWriter(locale)
-  writers.set(locale, writer)
+function writerOf(locale: string, zone?: string): ReturnType<typeof newWriter> {
+  const key = `${locale} ${zone ?? ''}`
+  const writer = writers.get(key) ?? newWriter(locale, zone)
+  writers.set(key, writer)
   return writer
 }
 
 export function useTimes() {
   const { locale } = useI18n()
-  const writer = computed(() => writerOf(locale.value))
+  const writer = computed(() => writerOf(locale.value, timeZone()))
 
   /** How long something took. */
   function span(ms: number): string {

@@ -1,6 +1,6 @@
 // Calls of the studio.
 import { send } from '@/api/client'
-import type { BulkEdit, BulkRequest, Chapter, Extras, Statistics, ThumbnailList, ThumbnailTarget, Video } from '@/api/types'
+import type { BulkEdit, ChangeVideosRequest, Chapter, Extras, Statistics, ThumbnailList, ThumbnailTarget, Video } from '@/api/types'
 
 const of = (id: string) => `/videos/${encodeURIComponent(id)}`
 
@@ -52,10 +52,6 @@ export function unscheduleVideo(id: string): Promise<Video> {
   return send({ method: 'delete', url: `${of(id)}/schedule` })
 }
 
-export function restoreVideo(id: string): Promise<Video> {
-  return send({ method: 'post', url: `${of(id)}/restore` })
-}
-
 export function deleteForever(id: string): Promise<void> {
   return send({ method: 'delete', url: of(id), params: { forever: true } })
 }
@@ -69,7 +65,7 @@ export function replaceSource(id: string, upload_id: string): Promise<Video> {
   return send({ method: 'post', url: `${of(id)}/source`, data: { upload_id }, timeout: 120_000 })
 }
 
-export function changeVideos(data: BulkRequest): Promise<BulkEdit> {
+export function changeVideos(data: ChangeVideosRequest): Promise<BulkEdit> {
   return send({ method: 'post', url: '/bulk_edits', data })
 }
 

@@ -39,6 +39,8 @@ export default {
       done: 'Done | {n} video was changed. | {n} videos were changed.',
       deleteTitle: 'Delete no video? | Delete {n} video? | Delete {n} videos?',
       deleteText: 'They go into the trash and can be restored from there for 30 days.',
+      undone: 'Back | {n} video is back. | {n} videos are back.',
+      trashed: 'Deleted | {n} video is in the trash. | {n} videos are in the trash.',
     },
     trash: {
       title: 'Trash',
@@ -47,7 +49,6 @@ export default {
       left: 'Goes today | {n} day left | {n} days left',
       restore: 'Restore',
       restoreThis: 'Restore {title}',
-      restored: '“{title}” is back.',
       forever: 'Delete forever',
       foreverThis: 'Delete {title} forever',
       foreverTitle: 'Delete forever?',

@@ -41,6 +41,8 @@ const texts: typeof en = {
       done: '已變更 {n} 部影片。',
       deleteTitle: '要刪除 {n} 部影片嗎？',
       deleteText: '影片會移到垃圾桶，30 天內都可以還原。',
+      undone: '已還原 {n} 部影片。',
+      trashed: '已將 {n} 部影片移到垃圾桶。',
     },
     trash: {
       title: '垃圾桶',
@@ -49,7 +51,6 @@ const texts: typeof en = {
       left: '還剩 {n} 天',
       restore: '還原',
       restoreThis: '還原 {title}',
-      restored: '已還原「{title}」。',
       forever: '永久刪除',
       foreverThis: '永久刪除 {title}',
       foreverTitle: '要永久刪除嗎？',

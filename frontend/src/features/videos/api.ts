@@ -31,6 +31,11 @@ export function deleteVideo(id: string): Promise<void> {
   return send({ method: 'delete', url: `/videos/${encodeURIComponent(id)}` })
 }
 
+/** Takes it out of the trash. */
+export function restoreVideo(id: string): Promise<Video> {
+  return send({ method: 'post', url: `/videos/${encodeURIComponent(id)}/restore` })
+}
+
 export function retryVideo(id: string): Promise<Video> {
   return send({ method: 'post', url: `/videos/${encodeURIComponent(id)}/retry` })
 }

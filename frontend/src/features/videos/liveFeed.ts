@@ -1,5 +1,5 @@
 // The live views of one's own videos, fed by the topic `user:{id}`. Lists lay them over what they fetched.
-import { reactive, watch } from 'vue'
+import { reactive, ref, watch } from 'vue'
 import type { LiveVideo, Video } from '@/api/types'
 import { useSession } from '@/features/auth/session'
 import { conflate } from '@/features/realtime/conflate'
@@ -10,6 +10,8 @@ import { getVideo } from './api'
 
 const states = reactive(new Map<string, LiveState>())
 const deleted = reactive(new Set<string>())
+/** Counts what was brought back here: lists that were fetched meanwhile lack it. */
+export const restorations = ref(0)
 const soon = conflate()
 
 /** Follows the person who is logged in; called once at start. */
@@ -58,6 +60,7 @@ export function noteDeleted(id: string): void {
 /** Takes one that was deleted here back from the trash. */
 export function noteRestored(id: string): void {
   deleted.delete(id)
+  restorations.value += 1
 }
 
 function receive({ kind, data, progress }: Delivery): void {

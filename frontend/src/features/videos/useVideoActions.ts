@@ -6,7 +6,7 @@ import { ask } from '@/features/shell/ask'
 import { notify } from '@/features/shell/notify'
 import { useProblemText } from '@/features/shell/useProblemText'
 import * as api from './api'
-import { noteDeleted } from './liveFeed'
+import { noteDeleted, noteRestored } from './liveFeed'
 
 export type VideoCommand = 'edit' | 'link' | 'retry' | 'cancel' | 'delete'
 
@@ -25,14 +25,24 @@ export function useVideoActions() {
     }
   }
 
-  /** True when the video is gone. */
+  /** True when the video is gone. The message about it brings it back. */
   async function remove(video: Video): Promise<boolean> {
     const { title } = video
     const question = { title: t('videos.deleteTitle'), text: t('videos.deleteText', { title }), yes: t('videos.delete'), no: t('app.cancel'), harm: true }
     if (!(await ask(question))) return false
-    const done = await attempt(() => api.deleteVideo(video.id).then(() => true), t('videos.deleted', { title }))
-    if (done) noteDeleted(video.id)
-    return done === true
+    try {
+      await api.deleteVideo(video.id)
+    } catch (error) {
+      void notify('error', problemText(Problem.from(error)))
+      return false
+    }
+    noteDeleted(video.id)
+    void notify('success', t('videos.trashed', { title }), { label: t('videos.undo'), run: () => void restore(video) })
+    return true
+  }
+
+  async function restore({ id, title }: Video): Promise<void> {
+    if (await attempt(() => api.restoreVideo(id), t('videos.restored', { title }))) noteRestored(id)
   }
 
   /** The video as it is after the call, or null when it was not made or refused. */

@@ -5,7 +5,7 @@ import type { Video } from '@/api/types'
 import { useSession } from '@/features/auth/session'
 import { connection } from '@/features/realtime/connection'
 import { listVideos, type VideoQuery } from './api'
-import { isDeleted, noteFetched, withLive } from './liveFeed'
+import { isDeleted, noteFetched, restorations, withLive } from './liveFeed'
 
 const POLL_MS = 5000
 
@@ -63,10 +63,7 @@ export function useVideoList(query: () => VideoQuery) {
   }
 
   watch(query, () => void reload(), { immediate: true, deep: true })
-  watch(
-    () => session.user?.id,
-    () => void reload(true),
-  )
+  watch([() => session.user?.id, restorations], () => void reload(true))
   watch(() => connection.stale, poll)
   onScopeDispose(() => {
     abort?.abort()

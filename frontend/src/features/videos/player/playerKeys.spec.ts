@@ -10,6 +10,9 @@ function player() {
     toggleMute: vi.fn(),
     toggleFullscreen: vi.fn(),
     toggleCaptions: vi.fn(),
+    toggleTheatre: vi.fn(),
+    togglePip: vi.fn(),
+    toggleHelp: vi.fn(),
     stepSpeed: vi.fn(),
   } satisfies PlayerCommands
 }
@@ -22,6 +25,8 @@ describe('pressKey', () => {
     expect(commands.toggle).toHaveBeenCalledTimes(3)
     press('c', commands)
     expect(commands.toggleCaptions).toHaveBeenCalledTimes(1)
+    for (const key of ['t', 'I', '?']) expect(press(key, commands)).toBe(true)
+    for (const command of [commands.toggleTheatre, commands.togglePip, commands.toggleHelp]) expect(command).toHaveBeenCalledTimes(1)
     press('j', commands)
     press('ArrowRight', commands)
     expect(commands.seekBy.mock.calls).toEqual([[-10], [5]])

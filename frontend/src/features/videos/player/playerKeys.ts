@@ -7,6 +7,9 @@ export interface PlayerCommands {
   toggleMute(): void
   toggleFullscreen(): void
   toggleCaptions(): void
+  toggleTheatre(): void
+  togglePip(): void
+  toggleHelp(): void
   stepSpeed(direction: 1 | -1): void
 }
 
@@ -27,6 +30,9 @@ export function pressKey(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey
     m: player.toggleMute,
     f: player.toggleFullscreen,
     c: player.toggleCaptions,
+    t: player.toggleTheatre,
+    i: player.togglePip,
+    '?': player.toggleHelp,
     '<': () => player.stepSpeed(-1),
     '>': () => player.stepSpeed(1),
   }
