@@ -9,7 +9,9 @@ use axum::{
 use axum_extra::extract::CookieJar;
 use millrace_config::Registration;
 use millrace_domain::{
-    accounts::{self, Challenge, Invite, NewUser, Role, Rotation, Session, User, UserError},
+    accounts::{
+        self, Challenge, Invite, Link, NewUser, Purpose, Role, Rotation, Session, User, UserError,
+    },
     email::Message,
 };
 use millrace_jobs::flows;
@@ -207,7 +209,7 @@ pub(crate) fn is_email(text: &str) -> bool {
         (status = 200, body = LoginResponse, headers(("Set-Cookie" = String, description = "the refresh token"))),
         (status = 202, body = second_step::SecondStep, description = "the password is right; a code of the second factor is asked for"),
         (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`account_inactive`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`account_inactive`; `account_suspended`, with a token to read why and appeal", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(())
@@ -245,7 +247,7 @@ async fn login(
         ));
     };
     if !login.user.is_active {
-        return Err(inactive());
+        return Err(locked_out(&app, &login.user).await?);
     }
     accounts::forgive(&app.db, &account).await?;
     if login.user.second_factor {
@@ -262,6 +264,17 @@ async fn login(
     .await?;
     tx.commit().await?;
     signed_in(&app, &session, login.user)
+}
+
+/// 403: the account was deactivated, or suspended: then whoever has its password gets a token by which they can read why,
+/// and appeal. It is good for that alone; a session of less rights would have to be thought of by every handler.
+async fn locked_out(app: &App, user: &User) -> Result<Problem, Problem> {
+    if User::suspended_by(&app.db, user.id).await?.is_none() {
+        return Ok(inactive());
+    }
+    let mut conn = app.db.acquire().await?;
+    let token = Link::mint(&mut conn, user.id, Purpose::Appeal, &user.email).await?;
+    Ok(Problem::suspended(token))
 }
 
 /// 403: the account was deactivated.

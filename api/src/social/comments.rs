@@ -8,9 +8,9 @@ use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     accounts,
-    comments::{self, Change, Comment, CommentSort, LONGEST, NewComment},
+    comments::{self, Change, Comment, CommentSort, LONGEST, NewComment, Withheld},
     email::Message,
-    ids::{CommentId, UserId, VideoId},
+    ids::{CommentId, DecisionId, UserId, VideoId},
     notifications::{Kind, Notice},
     videos::Video,
 };
@@ -67,6 +67,12 @@ struct CommentView {
     pinned: bool,
     /// Whether the caller likes it.
     liked: bool,
+    /// Why nobody but its author, the caller, sees it.
+    #[schema(required)]
+    withheld: Option<Withheld>,
+    /// The decision of staff that hides it.
+    #[schema(required)]
+    hidden_by: Option<DecisionId>,
     #[schema(required)]
     edited_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -88,6 +94,8 @@ impl From<Comment> for CommentView {
             replies: comment.replies,
             pinned: comment.pinned,
             liked: comment.liked,
+            withheld: comment.withheld,
+            hidden_by: comment.hidden_by,
             edited_at: comment.edited_at,
             created_at: comment.created_at,
         }
@@ -148,7 +156,15 @@ pub(super) async fn visible(
 ) -> Result<(Comment, Video), Problem> {
     let comment = Comment::find(&mut *conn, id, viewer)
         .await?
+        .filter(|comment| comment.shown_to(viewer))
         .ok_or_else(Problem::not_found)?;
+    // A thread that is withheld takes the replies to it along.
+    if let Some(thread) = comment.parent_id {
+        Comment::find(&mut *conn, thread, viewer)
+            .await?
+            .filter(|thread| thread.shown_to(viewer))
+            .ok_or_else(Problem::not_found)?;
+    }
     let video = watchable(conn, comment.video_id, viewer).await?;
     Ok((comment, video))
 }

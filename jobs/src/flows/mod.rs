@@ -12,6 +12,8 @@ mod copies;
 mod email;
 /// The end of an account, and copies of it.
 mod farewell;
+/// What staff decide, and what is said against it.
+mod moderation;
 /// News and the mail of it.
 mod notify;
 /// Another source in place of a video's own.
@@ -33,6 +35,7 @@ pub use bulk::change_many;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
 pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use moderation::{ModerationError, Wish, answer_appeal, decide, lift_decision};
 pub use notify::{announce_video, notify};
 pub(crate) use notify::{notify_all, published};
 pub use replace::replace_source;

@@ -31,6 +31,8 @@ crate::job::kinds! {
     delete_account::DeleteAccount,
     /// Makes a copy of what an account holds.
     export_account::ExportAccount,
+    /// Lets a person in again when their suspension is over.
+    lift_suspension::LiftSuspension,
     /// Tells a creator's followers of a video.
     notify_followers::NotifyFollowers,
     /// Deletes objects that nothing refers to any more.
