@@ -24,6 +24,8 @@ export default {
       reply: '{actor} answered your comment on {video}',
       follower: '{actor} follows you',
       published: '{actor} published {video}',
+      moderation: 'Our staff decided about something of yours',
+      appeal: 'Our staff answered your appeal',
     },
     preferences: {
       title: 'What you are told of',

@@ -24,6 +24,8 @@ export default {
       reply: '{actor} 回覆了您在 {video} 的留言',
       follower: '{actor} 開始追蹤您',
       published: '{actor} 發布了 {video}',
+      moderation: '管理人員對您的內容做出了決定',
+      appeal: '管理人員回覆了您的申訴',
     },
     preferences: {
       title: '通知設定',
