@@ -4,6 +4,8 @@
 pub mod accounts;
 /// Who of staff did what.
 pub mod audit;
+/// Values that were computed, shared by all processes.
+pub mod cache;
 /// Captions: read, checked, written anew.
 pub mod captions;
 /// Creators as others see them.

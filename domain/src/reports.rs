@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use crate::ids::UserId;
+use crate::ids::{CommentId, UserId};
 
 /// What is reported.
 #[derive(
@@ -75,6 +75,30 @@ pub struct NewReport {
     pub body: String,
     /// The title, comment or name as it is now.
     pub excerpt: String,
+}
+
+/// Puts a comment that the word list holds back into the queue of staff; once while it is open.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn file_held(
+    db: impl PgExecutor<'_>,
+    comment: CommentId,
+    author: UserId,
+    excerpt: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into reports (id, target, target_id, owner_id, reason, excerpt)
+         values ($1, 'comment', $2, $3, 'word_list', $4)
+         on conflict (target, target_id) where status = 'open' and reporter_id is null do nothing",
+        Uuid::now_v7(),
+        comment.0,
+        author.0,
+        excerpt,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Files a report; `false` if the same person's is open already.

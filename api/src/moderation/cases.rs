@@ -235,8 +235,7 @@ async fn get_report(
         cursor: None,
         limit: HISTORY,
     };
-    let history =
-        moderation::decisions_on(&mut *conn, case.target, case.target_id, &first).await?;
+    let history = moderation::decisions_on(&mut *conn, case.target, case.target_id, &first).await?;
     let person_history = match case.owner_id {
         Some(owner) => {
             let page = moderation::decisions_of(&mut *conn, owner, &first).await?;

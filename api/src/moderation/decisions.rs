@@ -144,11 +144,7 @@ async fn create_decision(
     }
     let mut check = Check::default();
     let note = check.text("note", &body.note, 1_000);
-    check.that(
-        "reason",
-        dismissed || body.reason.is_some(),
-        "is needed",
-    );
+    check.that("reason", dismissed || body.reason.is_some(), "is needed");
     let now = Utc::now();
     let until = body.until.filter(|_| suspends);
     check.that(

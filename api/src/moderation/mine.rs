@@ -1,8 +1,4 @@
 //! What was decided about one's own things, and what one says against it.
-#![expect(
-    unused_qualifications,
-    reason = "utoipa's macros qualify the names of query structs"
-)]
 
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
@@ -142,7 +138,10 @@ pub(super) async fn appeal(
             "the decision does not stand any more",
         ));
     }
-    if moderation::file_appeal(&mut *conn, id, user, text).await?.is_none() {
+    if moderation::file_appeal(&mut *conn, id, user, text)
+        .await?
+        .is_none()
+    {
         return Err(Problem::conflict(
             "already_appealed",
             "each decision can be appealed once",

@@ -16,6 +16,8 @@ mod mine;
 mod suspended;
 /// How decisions look from outside.
 mod view;
+/// The word list for comments.
+mod words;
 
 use axum::{
     extract::FromRequestParts,
@@ -24,6 +26,8 @@ use axum::{
 use millrace_domain::audit::Actor;
 use millrace_jobs::flows::ModerationError;
 use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use words::Words;
 
 use crate::{app::App, auth::CurrentUser, problem::Problem, router::RequestId};
 
@@ -36,11 +40,12 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(audit::router())
         .merge(mine::router())
         .merge(suspended::router())
+        .merge(words::router())
 }
 
 /// What this request is called in the log.
 #[derive(Debug)]
-struct OfRequest(Option<RequestId>);
+pub(crate) struct OfRequest(Option<RequestId>);
 
 impl<S: Send + Sync> FromRequestParts<S> for OfRequest {
     type Rejection = std::convert::Infallible;
@@ -52,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfRequest {
 
 impl OfRequest {
     /// Who acts, for the audit log.
-    fn actor<'a>(&'a self, caller: &'a CurrentUser) -> Actor<'a> {
+    pub(crate) fn actor<'a>(&'a self, caller: &'a CurrentUser) -> Actor<'a> {
         Actor {
             id: Some(caller.user.id),
             name: &caller.user.username,

@@ -243,8 +243,12 @@ async fn update_video(
         return Err(Problem::not_found());
     }
     let video = Video::find(&mut *tx, id).await?;
-    if video.as_ref().is_some_and(|video| video.hidden_by.is_some())
-        && changes.visibility.is_some_and(|wish| wish != Visibility::Private)
+    if video
+        .as_ref()
+        .is_some_and(|video| video.hidden_by.is_some())
+        && changes
+            .visibility
+            .is_some_and(|wish| wish != Visibility::Private)
     {
         return Err(hidden());
     }

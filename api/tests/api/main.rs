@@ -8,6 +8,8 @@
 mod accounts;
 /// The admin screens: who sees jobs and acts on them.
 mod admin;
+/// Values that are computed once for all processes.
+mod cache;
 /// Captions, chapters, tags.
 mod captions;
 /// Comments and reports.
@@ -64,6 +66,8 @@ mod sockets;
 mod stack;
 /// Figures, and changes of many.
 mod statistics;
+/// Rows past their time.
+mod sweeps;
 /// Pictures of videos.
 mod thumbnails;
 /// Uploads as far as they go without a store.

@@ -116,7 +116,9 @@ async fn reports_of_one_thing_are_one_case_until_it_is_settled() {
         .await;
     assert_eq!(
         paged,
-        open.iter().map(|case| text(&case["id"])).collect::<Vec<_>>()
+        open.iter()
+            .map(|case| text(&case["id"]))
+            .collect::<Vec<_>>()
     );
     assert_eq!(cases(&stack, &auditor, "?target=channel").await.len(), 1);
 
@@ -203,18 +205,16 @@ async fn a_hidden_video_is_its_owners_alone_until_an_appeal_is_accepted() {
     let (status, problem) = stack
         .patch_as(&ann, &path, json!({"visibility": "public"}))
         .await;
-    assert_eq!(
-        (status.as_u16(), &problem["code"]),
-        (409, &json!("hidden"))
-    );
+    assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("hidden")));
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
     let (status, problem) = stack
-        .put_as(&ann, &format!("{path}/schedule"), json!({"publish_at": later}))
+        .put_as(
+            &ann,
+            &format!("{path}/schedule"),
+            json!({"publish_at": later}),
+        )
         .await;
-    assert_eq!(
-        (status.as_u16(), &problem["code"]),
-        (409, &json!("hidden"))
-    );
+    assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("hidden")));
     let title = json!({"title": "A quiet walk"});
     assert_eq!(stack.patch_as(&ann, &path, title).await.0, 200);
 
@@ -228,13 +228,19 @@ async fn a_hidden_video_is_its_owners_alone_until_an_appeal_is_accepted() {
         (&Value::Null, &json!("copyright"), &json!(true))
     );
     assert_eq!(stack.get_as(&bob, &own).await.0, 404);
-    assert_eq!(stack.ids_of(Some(&ann), "/api/decisions").await, [name.as_str()]);
+    assert_eq!(
+        stack.ids_of(Some(&ann), "/api/decisions").await,
+        [name.as_str()]
+    );
 
     // Once, by herself.
     let appeal = format!("{own}/appeal");
     let words = json!({"body": "I wrote that music."});
     assert_eq!(stack.post_as(&bob, &appeal, words.clone()).await.0, 404);
-    assert_eq!(stack.post_as(&ann, &appeal, json!({"body": " "})).await.0, 422);
+    assert_eq!(
+        stack.post_as(&ann, &appeal, json!({"body": " "})).await.0,
+        422
+    );
     let (status, told) = stack.post_as(&ann, &appeal, words.clone()).await;
     assert_eq!(
         (status.as_u16(), &told["appeal"]["state"]),
@@ -300,14 +306,20 @@ async fn a_rejected_appeal_leaves_the_decision_and_staff_can_still_lift_it() {
     assert_eq!(stack.post_as(&operator, &path, no).await.0, 200);
     let (_, told) = stack.get_as(&ann, &format!("/api/decisions/{name}")).await;
     assert_eq!(
-        (&told["appeal"]["state"], &told["lifted_at"], &told["can_appeal"]),
+        (
+            &told["appeal"]["state"],
+            &told["lifted_at"],
+            &told["can_appeal"]
+        ),
         (&json!("rejected"), &Value::Null, &json!(false))
     );
     assert_eq!(news(&stack, &ann).await, ["appeal", "moderation"]);
     assert_eq!(mails(&stack, "appeal_rejected").await, ["ann@example.org"]);
 
     let lift = format!("/api/admin/decisions/{name}/lift");
-    let (status, lifted) = stack.post_as(&operator, &lift, json!({"note": "After all"})).await;
+    let (status, lifted) = stack
+        .post_as(&operator, &lift, json!({"note": "After all"}))
+        .await;
     assert_eq!(
         (status.as_u16(), &lifted["lifted_for"]),
         (200, &json!("staff"))
@@ -332,7 +344,10 @@ async fn a_takedown_is_final_and_keeps_what_it_was_about() {
     let id = stack.listed(&ann, 60.0).await;
     report(&stack, &operator, "video", &id.to_string(), "copyright").await;
     let decision = decide(&stack, &operator, "video", &id.to_string(), "takedown").await;
-    assert_eq!(stack.get_as(&ann, &format!("/api/videos/{id}")).await.0, 404);
+    assert_eq!(
+        stack.get_as(&ann, &format!("/api/videos/{id}")).await.0,
+        404
+    );
     let doomed: i64 = sqlx::query_scalar("select count(*) from doomed_objects where prefix = $1")
         .bind(format!("hls/{id}/"))
         .fetch_one(&stack.db)
@@ -352,7 +367,11 @@ async fn a_takedown_is_final_and_keeps_what_it_was_about() {
         .await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("final")));
     let (status, problem) = stack
-        .post_as(&operator, &format!("/api/admin/decisions/{name}/lift"), json!({}))
+        .post_as(
+            &operator,
+            &format!("/api/admin/decisions/{name}/lift"),
+            json!({}),
+        )
         .await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("final")));
     let (status, _) = try_to(&stack, &operator, "video", &id.to_string(), "takedown").await;
@@ -392,7 +411,13 @@ async fn a_hidden_comment_is_its_authors_alone_and_is_not_counted() {
         stack.ids_of(Some(&bob), &replies).await,
         [reply.as_str(), other.as_str()]
     );
-    assert_eq!(stack.get_as(&ann, &format!("/api/comments/{reply}")).await.0, 404);
+    assert_eq!(
+        stack
+            .get_as(&ann, &format!("/api/comments/{reply}"))
+            .await
+            .0,
+        404
+    );
     let (_, own) = stack.get_as(&bob, &format!("/api/comments/{reply}")).await;
     assert_eq!(own["withheld"], "hidden");
     assert!(own["hidden_by"].is_string());
@@ -401,7 +426,13 @@ async fn a_hidden_comment_is_its_authors_alone_and_is_not_counted() {
     let decision = decide(&stack, &operator, "comment", &thread, "hide").await;
     let (_, page) = stack.get_as(&ann, &list).await;
     assert_eq!((&page["total"], &page["items"]), (&json!(0), &json!([])));
-    assert_eq!(stack.get_as(&ann, &format!("/api/comments/{other}")).await.0, 404);
+    assert_eq!(
+        stack
+            .get_as(&ann, &format!("/api/comments/{other}"))
+            .await
+            .0,
+        404
+    );
     assert_eq!(stack.get_as(&ann, &replies).await.0, 404);
     let lift = format!("/api/admin/decisions/{}/lift", text(&decision["id"]));
     assert_eq!(stack.post_as(&operator, &lift, json!({})).await.0, 200);
@@ -409,7 +440,10 @@ async fn a_hidden_comment_is_its_authors_alone_and_is_not_counted() {
     assert_eq!(page["total"], 2);
     // What is deleted while it is hidden is not counted twice.
     assert_eq!(
-        stack.delete_as(&bob, &format!("/api/comments/{reply}")).await.0,
+        stack
+            .delete_as(&bob, &format!("/api/comments/{reply}"))
+            .await
+            .0,
         204
     );
     let (_, page) = stack.get_as(&ann, &list).await;
@@ -446,10 +480,7 @@ async fn who_is_suspended_is_out_at_once_and_can_still_appeal() {
     let (status, _) = try_to(&stack, &operator, "channel", &id, "suspend").await;
     assert_eq!(status, 403);
     let (status, problem) = try_to(&stack, &admin, "channel", &id, "hide").await;
-    assert_eq!(
-        (status, &problem["code"]),
-        (422, &json!("not_for_target"))
-    );
+    assert_eq!((status, &problem["code"]), (422, &json!("not_for_target")));
     for (target, code) in [(&operator.id, 201), (&admin.id, 403)] {
         let (status, _) = try_to(&stack, &admin, "channel", &target.to_string(), "suspend").await;
         assert_eq!(status, code, "nobody judges themselves");
@@ -474,7 +505,9 @@ async fn who_is_suspended_is_out_at_once_and_can_still_appeal() {
         (403, &json!("account_suspended"))
     );
     let token = text(&problem["appeal_token"]);
-    let (status, told) = stack.post("/api/suspension", json!({ "token": token })).await;
+    let (status, told) = stack
+        .post("/api/suspension", json!({ "token": token }))
+        .await;
     assert_eq!(
         (status.as_u16(), &told["id"], &told["staff"], &told["note"]),
         (200, &decision["id"], &Value::Null, &json!("The music."))
@@ -482,7 +515,10 @@ async fn who_is_suspended_is_out_at_once_and_can_still_appeal() {
     let reset = json!({"token": token, "password": "another-harbour-13-kettle"});
     assert_eq!(stack.post("/api/auth/reset", reset).await.0, 410);
     let over = json!({"token": "x".repeat(43)});
-    assert_eq!(stack.post("/api/suspension", over).await.1["code"], "link_over");
+    assert_eq!(
+        stack.post("/api/suspension", over).await.1["code"],
+        "link_over"
+    );
 
     let words = json!({"token": token, "body": "It was my brother."});
     let (status, _) = stack.post("/api/suspension/appeal", words.clone()).await;
@@ -504,7 +540,9 @@ async fn who_is_suspended_is_out_at_once_and_can_still_appeal() {
     let path = format!("/api/admin/appeals/{appeal}/answer");
     assert_eq!(stack.post_as(&admin, &path, yes).await.0, 200);
     assert_eq!(log_in(PASSWORD).await.0, 200);
-    let (status, _) = stack.post("/api/suspension", json!({ "token": token })).await;
+    let (status, _) = stack
+        .post("/api/suspension", json!({ "token": token }))
+        .await;
     assert_eq!(status, 410, "it is over");
     stack.stop().await;
 }
@@ -552,7 +590,13 @@ async fn every_decision_is_in_a_log_that_nobody_changes() {
     let (status, decision) = answer(request).await;
     assert_eq!(status, 201, "{decision}");
     let lift = format!("/api/admin/decisions/{}/lift", text(&decision["id"]));
-    assert_eq!(stack.post_as(&operator, &lift, json!({"note": "Yes."})).await.0, 200);
+    assert_eq!(
+        stack
+            .post_as(&operator, &lift, json!({"note": "Yes."}))
+            .await
+            .0,
+        200
+    );
 
     assert_eq!(stack.get_as(&ann, "/api/admin/audit").await.0, 403);
     let (status, log) = stack
@@ -560,14 +604,24 @@ async fn every_decision_is_in_a_log_that_nobody_changes() {
         .await;
     assert_eq!(status, 200, "{log}");
     let rows = log["items"].as_array().unwrap();
-    let actions: Vec<&str> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
+    let actions: Vec<&str> = rows
+        .iter()
+        .map(|row| row["action"].as_str().unwrap())
+        .collect();
     assert_eq!(actions, ["lift", "hide"]);
     assert_eq!(
-        (&rows[1]["actor"], &rows[1]["reason"], &rows[1]["request_id"]),
+        (
+            &rows[1]["actor"],
+            &rows[1]["reason"],
+            &rows[1]["request_id"]
+        ),
         (&json!("olga"), &json!("No."), &json!("the-request-of-olga"))
     );
     assert_eq!(
-        (&rows[1]["before"]["visibility"], &rows[1]["after"]["reason"]),
+        (
+            &rows[1]["before"]["visibility"],
+            &rows[1]["after"]["reason"]
+        ),
         (&json!("public"), &json!("hate"))
     );
     let by = format!("/api/admin/audit?actor_id={}", auditor.id);
@@ -614,5 +668,115 @@ async fn what_is_no_decision_is_refused_with_its_field() {
             .await;
         assert_eq!(status, 400, "{query}");
     }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn comments_are_refused_or_held_for_words_of_a_list_that_changes_at_run_time() {
+    let stack = Stack::start().await;
+    let (ann, bob, eve) = (
+        stack.person("ann").await,
+        stack.person("bob").await,
+        stack.person("eve").await,
+    );
+    let (operator, admin) = (
+        staff(&stack, "olga", Role::Operator).await,
+        staff(&stack, "ada", Role::Admin).await,
+    );
+    let video = stack.listed(&ann, 60.0).await;
+    let list = format!("/api/videos/{video}/comments");
+    let write =
+        async |who: &Person, body: &str| stack.post_as(who, &list, json!({ "body": body })).await;
+    assert_eq!(write(&bob, "賭博 is fine so far").await.0, 201);
+
+    let word = |text: &str, mode: &str| json!({"text": text, "mode": mode});
+    let words = "/api/admin/words";
+    for (person, status) in [(&bob, 403), (&operator, 403), (&admin, 201)] {
+        let (answered, _) = stack.post_as(person, words, word("賭博", "refuse")).await;
+        assert_eq!(answered, status);
+    }
+    let (_, held) = stack.post_as(&admin, words, word("Spam", "hold")).await;
+    for (body, status) in [
+        (word("ＳＰＡＭ", "refuse"), 409),
+        (word("\u{200b}", "hold"), 422),
+        (word("", "hold"), 422),
+        (word("x", "burn"), 422),
+    ] {
+        assert_eq!(
+            stack.post_as(&admin, words, body.clone()).await.0,
+            status,
+            "{body}"
+        );
+    }
+    assert_eq!(
+        stack.get_as(&operator, words).await.1["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let tried = json!({"body": "no spam!"});
+    let (_, result) = stack
+        .post_as(&operator, "/api/admin/words/try", tried)
+        .await;
+    assert_eq!(result["mode"], "hold");
+
+    let (status, problem) = write(&bob, "線上賭博網站").await;
+    assert_eq!(
+        (status.as_u16(), &problem["code"]),
+        (422, &json!("comment_refused"))
+    );
+    // Held: its author alone sees it, nobody is told, and it is in the queue.
+    let before = news(&stack, &ann).await.len();
+    let (status, spam) = write(&bob, "S P A M? No: SPAM.").await;
+    assert_eq!(
+        (status.as_u16(), &spam["withheld"], &spam["hidden_by"]),
+        (201, &json!("held"), &Value::Null)
+    );
+    let id = text(&spam["id"]);
+    assert_eq!(news(&stack, &ann).await.len(), before);
+    assert_eq!(stack.get_as(&eve, &list).await.1["total"], 1);
+    assert_eq!(
+        stack.get_as(&ann, &format!("/api/comments/{id}")).await.0,
+        404
+    );
+    let queue = cases(&stack, &operator, "?target=comment").await;
+    assert_eq!(
+        (queue.len(), &queue[0]["reasons"], &queue[0]["target_id"]),
+        (1, &json!(["word_list"]), &json!(id))
+    );
+    // Nothing is wrong with it: it is shown, and its video's owner hears of it.
+    decide(&stack, &operator, "comment", &id, "dismiss").await;
+    assert_eq!(stack.get_as(&eve, &list).await.1["total"], 2);
+    assert_eq!(news(&stack, &ann).await.len(), before + 1);
+
+    // What is edited is read again.
+    let edit = json!({"body": "spam spam"});
+    let (_, edited) = stack
+        .patch_as(&bob, &format!("/api/comments/{id}"), edit)
+        .await;
+    assert_eq!(edited["withheld"], "held");
+    assert_eq!(stack.get_as(&eve, &list).await.1["total"], 1);
+    decide(&stack, &operator, "comment", &id, "hide").await;
+    let (_, own) = stack.get_as(&bob, &format!("/api/comments/{id}")).await;
+    assert_eq!(own["withheld"], "hidden");
+
+    let path = format!("{words}/{}", text(&held["id"]));
+    assert_eq!(stack.delete_as(&operator, &path).await.0, 403);
+    assert_eq!(stack.delete_as(&admin, &path).await.0, 204);
+    assert_eq!(stack.delete_as(&admin, &path).await.0, 404);
+    let (_, free) = write(&eve, "spam again").await;
+    assert_eq!(free["withheld"], Value::Null);
+    let (_, log) = stack.get_as(&operator, "/api/admin/audit").await;
+    let actions: Vec<&str> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        ["remove_word", "hide", "dismiss", "add_word", "add_word"]
+    );
     stack.stop().await;
 }

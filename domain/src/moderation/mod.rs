@@ -8,6 +8,8 @@ mod case;
 mod decision;
 /// What a decision does to things and people.
 mod effect;
+/// What comments are refused or held for.
+mod words;
 
 pub use appeal::{Appeal, AppealState, AppealView, appeals, file_appeal};
 pub use case::{Case, CaseFilter, Complaint, cases, complaints, settle};
@@ -17,4 +19,7 @@ pub use decision::{
 pub use effect::{
     hide_comment, hide_video, hold_comment, reinstate, remove_comment, show_comment, show_video,
     suspend,
+};
+pub use words::{
+    LONGEST_WORD, MOST_WORDS, Word, WordList, WordMode, add_word, fold, remove_word, words,
 };

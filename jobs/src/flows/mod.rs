@@ -6,6 +6,8 @@ mod account;
 mod avatar;
 /// The same change of many videos.
 mod bulk;
+/// Who hears of a comment.
+mod comment;
 /// Drop copies that are not watched any more.
 mod copies;
 /// A mail and the job that sends it.
@@ -32,6 +34,7 @@ mod video;
 pub use account::{mail_account, mail_account_at};
 pub use avatar::{receive_avatar, show_avatar};
 pub use bulk::change_many;
+pub use comment::tell_of_comment;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
 pub use farewell::{begin_export, begin_farewell, forget_files};

@@ -18,7 +18,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{FlowError, announce_video, delete_video, schedule::forget_schedule, send_email};
+use super::{
+    FlowError, announce_video, delete_video, schedule::forget_schedule, send_email, tell_of_comment,
+};
 use crate::{kinds::LiftSuspension, plan::group};
 
 /// What staff want.
@@ -74,11 +76,7 @@ enum Subject {
 }
 
 impl Subject {
-    async fn find(
-        conn: &mut PgConnection,
-        target: Target,
-        id: Uuid,
-    ) -> Result<Self, sqlx::Error> {
+    async fn find(conn: &mut PgConnection, target: Target, id: Uuid) -> Result<Self, sqlx::Error> {
         Ok(match target {
             Target::Video => Video::find(conn, VideoId(id))
                 .await?
@@ -164,7 +162,15 @@ pub async fn decide(
             }
             _ => plain(Kind::Moderation, format!("decision:{id}")),
         };
-        wake.merge(tell(&mut *conn, owner, &notice, &Message::Decision { decision: id }).await?);
+        wake.merge(
+            tell(
+                &mut *conn,
+                owner,
+                &notice,
+                &Message::Decision { decision: id },
+            )
+            .await?,
+        );
     }
     wake.merge(carry_out(conn, id, wish, &subject).await?);
     Ok((id, wake))
@@ -202,7 +208,13 @@ async fn carry_out(
             if !shown {
                 return Ok(Wake::none());
             }
-            changed(conn, comment, Change::Written).await
+            // Nobody has heard of it yet.
+            let mut wake = match Video::find(&mut *conn, comment.video_id).await? {
+                Some(video) => tell_of_comment(&mut *conn, &video, comment).await?,
+                None => Wake::none(),
+            };
+            wake.merge(changed(conn, comment, Change::Written).await?);
+            Ok(wake)
         }
         (Action::Dismiss, _) => Ok(Wake::none()),
         (_, Subject::Gone) => Err(ModerationError::NotFound),
@@ -235,7 +247,9 @@ async fn carry_out(
                 return Ok(Wake::none());
             };
             let job = NewJob::new(&LiftSuspension { decision: id }).run_at(until);
-            Ok(millrace_queue::enqueue(conn, job.owner(user.id.0)).await?.wake)
+            Ok(millrace_queue::enqueue(conn, job.owner(user.id.0))
+                .await?
+                .wake)
         }
         _ => Err(ModerationError::NotForTarget(wish.target)),
     }
@@ -287,8 +301,7 @@ async fn undo(conn: &mut PgConnection, decision: &Decision) -> Result<Wake, Mode
         Target::Video => {
             let video = VideoId(target);
             if let Some(owner) = moderation::show_video(&mut *conn, video, id).await? {
-                let notice =
-                    Notice::of_video(Kind::Moderation, format!("lifted:{id}"), video);
+                let notice = Notice::of_video(Kind::Moderation, format!("lifted:{id}"), video);
                 if let Some(video) = Video::find(&mut *conn, video).await? {
                     wake.merge(announce_video(&mut *conn, &video).await?);
                 }

@@ -49,6 +49,8 @@ crate::job::kinds! {
     empty_trash::EmptyTrash,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
+    /// Deletes cached values that are too old.
+    sweep_cache::SweepCache,
     /// Ends uploads that were abandoned.
     sweep_uploads::SweepUploads,
     /// Adds views that were noted to the videos.

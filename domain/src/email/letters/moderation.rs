@@ -17,36 +17,36 @@ pub fn decision(reader: &Reader<'_>, decision: &Decision, url: &str) -> Option<L
     let what = thing(language, decision);
     let letter = match (decision.action, language) {
         (Action::Dismiss, _) => return None,
-        (Action::Hide, Language::ZhTw) => reader
-            .letter(format!("已隱藏{what}"))
-            .paragraph(format!(
-                "管理人員隱藏了您的{what}。除了您以外，沒有人看得到它。"
-            )),
-        (Action::Hide, Language::En) => {
-            reader
-                .letter(format!("Hidden: {what}"))
-                .paragraph(format!(
-                    "Our staff hid your {what}. Nobody but you can see it."
-                ))
-        }
+        (Action::Hide, Language::ZhTw) => reader.letter(format!("已隱藏{what}")).paragraph(
+            format!("管理人員隱藏了您的{what}。除了您以外，沒有人看得到它。"),
+        ),
+        (Action::Hide, Language::En) => reader.letter(format!("Hidden: {what}")).paragraph(
+            format!("Our staff hid your {what}. Nobody but you can see it."),
+        ),
         (Action::Takedown, Language::ZhTw) => reader
             .letter(format!("已移除{what}"))
             .paragraph(format!("管理人員移除了您的{what}，無法復原。")),
         (Action::Takedown, Language::En) => reader.letter(format!("Removed: {what}")).paragraph(
             format!("Our staff removed your {what}. This cannot be undone."),
         ),
-        (Action::Suspend, Language::ZhTw) => reader
-            .letter("您的帳號已被停權")
-            .paragraph(match decision.until {
-                Some(until) => format!("管理人員已將您的帳號停權至 {}。", time(until)),
-                None => "管理人員已將您的帳號停權。".to_owned(),
-            }),
-        (Action::Suspend, Language::En) => reader
-            .letter("Your account is suspended")
-            .paragraph(match decision.until {
-                Some(until) => format!("Our staff suspended your account until {}.", time(until)),
-                None => "Our staff suspended your account.".to_owned(),
-            }),
+        (Action::Suspend, Language::ZhTw) => {
+            reader
+                .letter("您的帳號已被停權")
+                .paragraph(match decision.until {
+                    Some(until) => format!("管理人員已將您的帳號停權至 {}。", time(until)),
+                    None => "管理人員已將您的帳號停權。".to_owned(),
+                })
+        }
+        (Action::Suspend, Language::En) => {
+            reader
+                .letter("Your account is suspended")
+                .paragraph(match decision.until {
+                    Some(until) => {
+                        format!("Our staff suspended your account until {}.", time(until))
+                    }
+                    None => "Our staff suspended your account.".to_owned(),
+                })
+        }
     };
     let letter = with_reason(letter, language, decision);
     Some(match (decision.action, language) {
@@ -70,9 +70,13 @@ pub fn lifted(reader: &Reader<'_>, decision: &Decision, url: &str) -> Option<Let
         (Action::Hide, Language::ZhTw) => reader
             .letter(format!("已恢復{what}"))
             .paragraph(format!("您的{what}已恢復，和之前一樣可以觀看。")),
-        (Action::Hide, Language::En) => reader.letter(format!("Restored: {what}")).paragraph(
-            format!("Your {what} is no longer hidden. It can be seen as before."),
-        ),
+        (Action::Hide, Language::En) => {
+            reader
+                .letter(format!("Restored: {what}"))
+                .paragraph(format!(
+                    "Your {what} is no longer hidden. It can be seen as before."
+                ))
+        }
         (Action::Suspend, Language::ZhTw) => reader
             .letter("您的帳號已恢復")
             .paragraph("停權已解除，您可以再次登入。"),
@@ -118,7 +122,11 @@ fn with_reason(letter: Letter, language: Language, decision: &Decision) -> Lette
 }
 
 fn with_answer(letter: Letter, language: Language, decision: &Decision) -> Letter {
-    match decision.appeal.as_ref().map(|appeal| appeal.answer.as_str()) {
+    match decision
+        .appeal
+        .as_ref()
+        .map(|appeal| appeal.answer.as_str())
+    {
         None | Some("") => letter,
         Some(answer) => letter.paragraph(match language {
             Language::ZhTw => format!("回覆：{answer}"),

@@ -97,8 +97,12 @@ export default {
       reject_appeal: 'rejected an appeal about',
       add_word: 'added to the word list:',
       remove_word: 'took from the word list:',
+      create_user: 'made the account of',
+      set_quota: 'changed the storage of',
+      create_invite: 'made',
+      withdraw_invite: 'took back',
     },
-    auditTargets: { video: 'a video', comment: 'a comment', channel: 'a person', word: 'a word' },
+    auditTargets: { video: 'a video', comment: 'a comment', channel: 'a person', word: 'a word', invite: 'an invitation' },
     details: 'Details',
     request: 'Request {id}',
     own: {

@@ -99,8 +99,12 @@ export default {
       reject_appeal: '駁回了申訴：',
       add_word: '新增到字詞清單：',
       remove_word: '從字詞清單移除：',
+      create_user: '建立了帳號：',
+      set_quota: '變更了儲存空間：',
+      create_invite: '建立了',
+      withdraw_invite: '撤回了',
     },
-    auditTargets: { video: '影片', comment: '留言', channel: '使用者', word: '字詞' },
+    auditTargets: { video: '影片', comment: '留言', channel: '使用者', word: '字詞', invite: '邀請' },
     details: '詳細資料',
     request: '請求 {id}',
     own: {

@@ -39,6 +39,8 @@ export default {
       reply: 'Somebody answers a comment of yours',
       follower: 'Somebody follows you',
       published: 'A creator you follow publishes a video',
+      moderation: 'Our staff decide about something of yours',
+      appeal: 'Your appeal is answered',
     },
     unsubscribe: {
       title: 'No more mail of this kind?',

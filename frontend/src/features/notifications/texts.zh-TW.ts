@@ -39,6 +39,8 @@ export default {
       reply: '有人回覆您的留言',
       follower: '有人開始追蹤您',
       published: '您追蹤的創作者發布影片',
+      moderation: '管理人員對您的內容做出決定',
+      appeal: '您的申訴得到回覆',
     },
     unsubscribe: {
       title: '不再收到這類郵件？',
