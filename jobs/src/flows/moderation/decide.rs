@@ -1,27 +1,28 @@
-//! What staff decide: the decision, what it does, the case that it settles, the row of the log, and what its owner is told,
-//! in one transaction.
+//! A decision, and what it does.
 
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     accounts::{Role, Session, User},
     audit::{self, Actor, Entry},
-    comments::{self, Change, Comment},
-    email::{Language, Message, NewEmail, Recipient},
-    ids::{AppealId, CommentId, DecisionId, UserId, VideoId},
-    moderation::{self, Action, Appeal, Decision, LiftedFor, NewDecision},
-    notifications::{self, Kind, Notice},
+    comments::{Change, Comment},
+    email::Message,
+    ids::{CommentId, DecisionId, UserId, VideoId},
+    moderation::{self, Action, NewDecision},
+    notifications::{Kind, Notice},
     reports::{Reason, Target},
     videos::{self, Video},
 };
-use millrace_queue::{EnqueueError, NewJob, Wake};
+use millrace_queue::{NewJob, Wake};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    FlowError, announce_video, delete_video, schedule::forget_schedule, send_email, tell_of_comment,
+use super::{ModerationError, changed, plain, tell};
+use crate::{
+    flows::{delete_video, schedule::forget_schedule, tell_of_comment},
+    kinds::LiftSuspension,
+    plan::group,
 };
-use crate::{kinds::LiftSuspension, plan::group};
 
 /// What staff want.
 #[derive(Debug, Clone)]
@@ -35,35 +36,6 @@ pub struct Wish<'a> {
     pub note: &'a str,
     /// The end of a suspension.
     pub until: Option<DateTime<Utc>>,
-}
-
-/// Why something was not decided.
-#[derive(Debug, thiserror::Error)]
-pub enum ModerationError {
-    /// There is no such thing, or it is gone.
-    #[error("there is no such thing")]
-    NotFound,
-    /// Nobody can do that to such a thing.
-    #[error("that cannot be done to a {}", .0.word())]
-    NotForTarget(Target),
-    /// It is hidden, suspended, lifted or answered already.
-    #[error("that was decided already")]
-    Decided,
-    /// What is deleted is deleted.
-    #[error("the decision is final")]
-    Final,
-    /// Nobody judges their own things, or people of their own rank.
-    #[error("the person has too high a role")]
-    Protected,
-    /// The account is deactivated or leaving.
-    #[error("the account is not active")]
-    Inactive,
-    #[error(transparent)]
-    Flow(#[from] FlowError),
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-    #[error("could not enqueue a job")]
-    Enqueue(#[from] EnqueueError),
 }
 
 /// What a decision is about, as it is now.
@@ -252,164 +224,6 @@ async fn carry_out(
                 .wake)
         }
         _ => Err(ModerationError::NotForTarget(wish.target)),
-    }
-}
-
-/// Takes a decision back, and undoes what it did. An appeal that waits is thereby accepted.
-///
-/// # Errors
-/// [`ModerationError::Final`], [`ModerationError::Decided`] if it does not stand.
-pub async fn lift_decision(
-    conn: &mut PgConnection,
-    actor: &Actor<'_>,
-    id: DecisionId,
-    why: LiftedFor,
-    note: &str,
-) -> Result<Wake, ModerationError> {
-    let decision = moderation::decision(&mut *conn, id)
-        .await?
-        .ok_or(ModerationError::NotFound)?;
-    if !decision.action.can_be_lifted() {
-        return Err(ModerationError::Final);
-    }
-    // Locks the decision: of two who take it back, one does.
-    if !moderation::lift(&mut *conn, id, actor.id, why).await? {
-        return Err(ModerationError::Decided);
-    }
-    if let Some(appeal) = decision.appeal.as_ref() {
-        Appeal::answer(&mut *conn, appeal.id, actor.id, true, note).await?;
-    }
-    let entry = Entry {
-        action: "lift",
-        target: decision.target.word(),
-        target_id: Some(decision.target_id),
-        reason: note,
-        before: Some(json!({ "decision": id, "action": decision.action })),
-        after: Some(json!({ "lifted_for": why })),
-    };
-    audit::write(&mut *conn, actor, entry).await?;
-    undo(conn, &decision).await
-}
-
-/// Undoes what a decision did, and tells its owner.
-async fn undo(conn: &mut PgConnection, decision: &Decision) -> Result<Wake, ModerationError> {
-    let (id, target) = (decision.id, decision.target_id);
-    let mut wake = Wake::none();
-    let news = |kind| plain(kind, format!("lifted:{id}"));
-    let message = Message::DecisionLifted { decision: id };
-    match decision.target {
-        Target::Video => {
-            let video = VideoId(target);
-            if let Some(owner) = moderation::show_video(&mut *conn, video, id).await? {
-                let notice = Notice::of_video(Kind::Moderation, format!("lifted:{id}"), video);
-                if let Some(video) = Video::find(&mut *conn, video).await? {
-                    wake.merge(announce_video(&mut *conn, &video).await?);
-                }
-                wake.merge(tell(&mut *conn, owner, &notice, &message).await?);
-                wake.merge(videos::video_changed(conn, video, owner).await?);
-                return Ok(wake);
-            }
-        }
-        Target::Comment => {
-            let comment = CommentId(target);
-            if moderation::show_comment(&mut *conn, comment, Some(id)).await?
-                && let Some(comment) = Comment::find(&mut *conn, comment, None).await?
-            {
-                let notice = news(Kind::Moderation);
-                wake.merge(tell(&mut *conn, comment.user_id, &notice, &message).await?);
-                wake.merge(changed(conn, &comment, Change::Written).await?);
-                return Ok(wake);
-            }
-        }
-        Target::Channel => {
-            let user = UserId(target);
-            if moderation::reinstate(&mut *conn, user, id).await? {
-                wake.merge(tell(conn, user, &news(Kind::Moderation), &message).await?);
-            }
-        }
-    }
-    // What it hid is gone: there is nobody to be told.
-    Ok(wake)
-}
-
-/// Answers an appeal: accepted, its decision is taken back; or the decision stands.
-///
-/// # Errors
-/// [`ModerationError::Decided`] if it was answered before.
-pub async fn answer_appeal(
-    conn: &mut PgConnection,
-    actor: &Actor<'_>,
-    id: AppealId,
-    accepted: bool,
-    answer: &str,
-) -> Result<Wake, ModerationError> {
-    let found = Appeal::answer(&mut *conn, id, actor.id, accepted, answer).await?;
-    let decision = found.ok_or(ModerationError::Decided)?;
-    if accepted {
-        return lift_decision(conn, actor, decision, LiftedFor::Appeal, answer).await;
-    }
-    let decision = moderation::decision(&mut *conn, decision)
-        .await?
-        .ok_or(ModerationError::NotFound)?;
-    let entry = Entry {
-        action: "reject_appeal",
-        target: decision.target.word(),
-        target_id: Some(decision.target_id),
-        reason: answer,
-        before: Some(json!({ "decision": decision.id, "appeal": id })),
-        after: None,
-    };
-    audit::write(&mut *conn, actor, entry).await?;
-    let message = Message::AppealRejected {
-        decision: decision.id,
-        appeal: id,
-    };
-    let notice = plain(Kind::Appeal, format!("appeal:{id}"));
-    match decision.owner_id {
-        Some(owner) => tell(conn, owner, &notice, &message).await,
-        None => Ok(Wake::none()),
-    }
-}
-
-/// Tells somebody of what staff decided, in the web application and by mail, whatever they want to hear of; also when they
-/// are locked out, which is when they need the mail.
-async fn tell(
-    conn: &mut PgConnection,
-    user: UserId,
-    notice: &Notice,
-    message: &Message,
-) -> Result<Wake, ModerationError> {
-    let Some(person) = User::find(&mut *conn, user).await? else {
-        return Ok(Wake::none());
-    };
-    let to = &Recipient {
-        user: Some(user),
-        address: person.email,
-        name: person.username,
-        language: Language::of_tag(&person.language),
-    };
-    let key = &notice.key;
-    let mut wake = send_email(&mut *conn, NewEmail { key, to, message }).await?;
-    wake.merge(notifications::notify(conn, user, notice).await?.hint);
-    Ok(wake)
-}
-
-async fn changed(
-    conn: &mut PgConnection,
-    comment: &Comment,
-    what: Change,
-) -> Result<Wake, ModerationError> {
-    let hint = comments::changed(conn, comment.video_id, comment.id, comment.parent_id, what);
-    Ok(hint.await?.into())
-}
-
-fn plain(kind: Kind, key: String) -> Notice {
-    Notice {
-        kind,
-        key,
-        actor: None,
-        video: None,
-        comment: None,
     }
 }
 
