@@ -6,6 +6,7 @@ use millrace_bus::Notifier;
 use millrace_config::{Config, Registration};
 use millrace_domain::{
     accounts::{Bucket, Sealer},
+    cache::Cache,
     email::UnsubscribeKey,
     storage::Storage,
 };
@@ -13,6 +14,7 @@ use sqlx::PgPool;
 
 use crate::{
     auth::{AccessTokens, Origins, Passwords},
+    moderation::Words,
     playback::Playback,
     relay::Relay,
     social::TicketKey,
@@ -36,6 +38,9 @@ pub(crate) struct Inner {
     pub unsubscribe: Option<UnsubscribeKey>,
     /// Signs what players count views with.
     pub watch_key: TicketKey,
+    pub cache: Cache,
+    /// The word list for comments, as this process remembers it.
+    pub words: Words,
     pub settings: Settings,
 }
 

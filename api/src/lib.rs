@@ -19,6 +19,8 @@ mod health;
 mod input;
 /// Prometheus metrics.
 mod metrics;
+/// Reports, decisions of staff, and appeals.
+mod moderation;
 /// What people are told of, over HTTP.
 mod notifications;
 /// The OpenAPI document.

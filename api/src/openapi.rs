@@ -21,6 +21,7 @@ use crate::{auth::REFRESH_COOKIE, router};
         (name = "videos", description = "Videos"),
         (name = "channels", description = "Creators, and who follows them"),
         (name = "viewers", description = "What viewers do with videos"),
+        (name = "moderation", description = "Reports, decisions of staff, and appeals"),
         (name = "playback", description = "Playlists and redirects to media"),
         (name = "notifications", description = "What people are told of, and how"),
         (name = "realtime", description = "The socket"),

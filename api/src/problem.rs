@@ -44,6 +44,9 @@ pub(crate) struct ProblemBody {
     /// What the caller stores and may store, when `code` is `quota_exceeded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     storage: Option<Box<Usage>>,
+    /// Opens the page on which the suspension can be read and appealed, when `code` is `account_suspended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appeal_token: Option<Box<str>>,
 }
 
 /// An answer that is an error.
@@ -54,6 +57,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     storage: Option<Box<Usage>>,
+    appeal_token: Option<Box<str>>,
     retry_after: Option<Duration>,
     source: Option<anyhow::Error>,
 }
@@ -71,6 +75,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             storage: None,
+            appeal_token: None,
             retry_after: None,
             source: None,
         }
@@ -121,6 +126,18 @@ impl Problem {
         Self {
             storage: Some(Box::new(usage)),
             ..Self::refused("quota_exceeded", detail)
+        }
+    }
+
+    /// 403: the password is right, and the person is locked out by staff. The token lets them read why, and appeal.
+    pub(crate) fn suspended(token: String) -> Self {
+        Self {
+            appeal_token: Some(token.into()),
+            ..Self::new(
+                StatusCode::FORBIDDEN,
+                "account_suspended",
+                "the account was suspended",
+            )
         }
     }
 
@@ -259,6 +276,7 @@ impl IntoResponse for Problem {
             code: self.code,
             errors: self.errors,
             storage: self.storage,
+            appeal_token: self.appeal_token,
         };
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, bytes).into_response();

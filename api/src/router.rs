@@ -24,11 +24,15 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, email, health, metrics, notifications, openapi, playback,
-    problem::Problem, relay, security, social, trace, unread, uploads, videos, web,
+    account, admin, app::App, auth, email, health, metrics, moderation, notifications, openapi,
+    playback, problem::Problem, relay, security, social, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is called in the log; rows of the audit log name it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub String);
 
 /// The documented routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -47,6 +51,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(email::router())
         .merge(notifications::router())
         .merge(admin::router())
+        .merge(moderation::router())
         .merge(health::router())
 }
 
@@ -122,7 +127,7 @@ async fn limit_time(
 /// The outermost: a request id, a span, the public host name, and the headers of every answer.
 async fn surround(
     State(around): State<Arc<Surroundings>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let id = request
@@ -146,6 +151,7 @@ async fn surround(
         http.route = tracing::field::Empty,
         user.id = tracing::field::Empty,
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let framed = security::is_framed(request.uri().path());
     let method = request.method().clone();
     let mut response = answer(&around, request, next)

@@ -13,6 +13,7 @@ use millrace_bus::{EVENTS, Listener, Notifier, TOUCHED};
 use millrace_config::Config;
 use millrace_domain::{
     accounts::Sealer,
+    cache::Cache,
     email::UnsubscribeKey,
     storage::{Cdn, CdnKey, CdnOptions, Storage},
 };
@@ -28,6 +29,7 @@ use crate::{
     app::{App, Inner, Settings},
     auth::{AccessTokens, Passwords, SigningKey, TokenOptions},
     metrics,
+    moderation::Words,
     playback::{CookieOptions, Delivery, Playback, PlaybackKey},
     relay::{Relay, RelayOptions},
     router,
@@ -154,6 +156,7 @@ pub(crate) fn build(
     };
     Ok(App::new(Inner {
         relay: Relay::start(db.clone(), playback.clone(), listener, options, shutdown),
+        cache: Cache::new(db.clone()),
         db,
         storage: Storage::new(&storage_options(config)),
         notifier,
@@ -164,6 +167,7 @@ pub(crate) fn build(
         unsubscribe: (!config.email.signing_key.is_empty())
             .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
         watch_key: TicketKey::new(config.playback.signing_key.expose()),
+        words: Words::new(),
         settings: Settings::new(config),
     }))
 }

@@ -18,6 +18,7 @@ pub struct Channel {
     /// The key of the avatar in the store.
     pub avatar: Option<String>,
     pub bio: String,
+    /// Counted as far as [`crate::follows::COUNTED`].
     pub followers: i64,
     /// Those that everybody may find.
     pub videos: i64,
@@ -52,7 +53,7 @@ impl Channel {
         sqlx::query_as!(
             Self,
             r#"select u.id as "id: _", u.username::text as "username!", u.avatar, u.bio, u.created_at,
-                      (select count(*) from follows f where f.creator_id = u.id) as "followers!",
+                      (select count(*) from (select from follows f where f.creator_id = u.id limit 1001) few) as "followers!",
                       (select count(*) from listed_videos v where v.user_id = u.id) as "videos!",
                       exists (select from follows f where f.creator_id = u.id and f.follower_id = $2) as "following!"
                  from users u where u.username = $1::text::citext and u.is_active"#,

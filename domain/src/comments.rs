@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::{
-    ids::{CommentId, UserId, VideoId},
+    ids::{CommentId, DecisionId, UserId, VideoId},
     keyset::{Page, Wanted},
     videos::topic_of_video,
 };
@@ -32,8 +32,23 @@ pub struct Comment {
     pub pinned: bool,
     /// Whether who asks likes it.
     pub liked: bool,
+    /// Why nobody but its author sees it; none: all do.
+    pub withheld: Option<Withheld>,
+    /// The decision of staff that hides it.
+    pub hidden_by: Option<DecisionId>,
     pub edited_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+}
+
+/// Why nobody but its author sees a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Withheld {
+    /// Staff hid it.
+    Hidden,
+    /// Staff have to read it first.
+    Held,
 }
 
 /// The order of threads. What is pinned comes first in either.
@@ -73,7 +88,7 @@ macro_rules! select_comment {
             Comment,
             r#"select c.id as "id: _", c.video_id as "video_id: _", c.user_id as "user_id: _",
                       u.username::text as "username!", u.avatar, c.parent_id as "parent_id: _", c.body, c.likes, c.replies,
-                      c.pinned, c.edited_at, c.created_at,
+                      c.pinned, c.withheld as "withheld: _", c.hidden_by as "hidden_by: _", c.edited_at, c.created_at,
                       exists (select from comment_likes l where l.comment_id = c.id and l.user_id = $1) as "liked!"
                  from comments c join users u on u.id = c.user_id "# + $tail
             $(, $arg)*
@@ -82,7 +97,7 @@ macro_rules! select_comment {
 }
 
 impl Comment {
-    /// The comment as `viewer` sees it.
+    /// The comment as `viewer` sees it, whoever may: ask [`Comment::shown_to`].
     ///
     /// # Errors
     /// Those of the statement.
@@ -94,6 +109,11 @@ impl Comment {
         select_comment!("where c.id = $2", viewer.map(|id| id.0), id.0)
             .fetch_optional(db)
             .await
+    }
+
+    /// Whether `viewer` may see it: what is withheld, its author alone.
+    pub fn shown_to(&self, viewer: Option<UserId>) -> bool {
+        self.withheld.is_none() || viewer == Some(self.user_id)
     }
 
     /// Writes a comment; `false` if what it answers is not there (any more).
@@ -227,13 +247,15 @@ impl Comment {
     }
 }
 
-/// How many comments a video has, replies included.
+/// How many comments of a video are shown, replies included. What is withheld is rare, and takes the replies to it along.
 ///
 /// # Errors
 /// Those of the statement.
 pub async fn count(db: impl PgExecutor<'_>, video: VideoId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select count(*) as "count!" from comments where video_id = $1"#,
+        r#"select (select count(*) from comments where video_id = $1 and withheld is null)
+                - (select coalesce(sum(replies), 0) from comments
+                    where video_id = $1 and withheld is not null and parent_id is null) as "count!""#,
         video.0
     )
     .fetch_one(db)
@@ -258,7 +280,7 @@ pub async fn threads(
     let rows = match sort {
         CommentSort::Top => {
             select_comment!(
-                "where c.video_id = $2 and c.parent_id is null and not c.pinned
+                "where c.video_id = $2 and c.parent_id is null and not c.pinned and (c.withheld is null or c.user_id = $1)
                    and ($3::int4 is null or (c.score, c.id) < ($3, $4::uuid))
                  order by c.score desc, c.id desc limit $5",
                 viewer,
@@ -272,7 +294,7 @@ pub async fn threads(
         }
         CommentSort::New => {
             select_comment!(
-                "where c.video_id = $2 and c.parent_id is null and not c.pinned
+                "where c.video_id = $2 and c.parent_id is null and not c.pinned and (c.withheld is null or c.user_id = $1)
                    and ($3::timestamptz is null or (c.created_at, c.id) < ($3, $4::uuid))
                  order by c.created_at desc, c.id desc limit $5",
                 viewer,
@@ -314,7 +336,7 @@ pub async fn replies(
 ) -> Result<Page<Comment>, sqlx::Error> {
     let after: Option<(DateTime<Utc>, Uuid)> = wanted.place();
     let rows = select_comment!(
-        "where c.parent_id = $2 and ($3::timestamptz is null or (c.created_at, c.id) > ($3, $4::uuid))
+        "where c.parent_id = $2 and (c.withheld is null or c.user_id = $1) and ($3::timestamptz is null or (c.created_at, c.id) > ($3, $4::uuid))
          order by c.created_at, c.id limit $5",
         viewer.map(|id| id.0),
         thread.0,

@@ -1,13 +1,21 @@
 //! Who follows whom, and what the followed have to show.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::{
+    cache::{Cache, CacheError},
     ids::{UserId, VideoId},
     keyset::{Page, Wanted},
 };
+
+/// Followers are counted exactly up to here; more are counted once a while.
+pub const COUNTED: i64 = 1_000;
+/// How old a count of more may be.
+const FOR: Duration = Duration::from_secs(60);
 
 /// Somebody who is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +63,37 @@ pub async fn unfollow(
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// All followers of a creator, when `counted` is what a statement counted of them: exact where they are few, at most
+/// [`FOR`] old where they are many.
+///
+/// Who watches a video of somebody with 100,000 followers had them counted: 9.8 ms of processor time of the database each
+/// time, against 0.3 ms now (0.2 ms to count 1,001, 0.1 ms for the cache; less while the process remembers it). Other
+/// candidates were measured and left alone: a channel's row (0.2 ms), the first page of the newest videos (1.1 ms, and
+/// stale lists confuse whoever has just published), a video's statistics (read by its owner alone).
+///
+/// # Errors
+/// [`CacheError::Compute`] when the database is away.
+pub async fn all_followers(
+    cache: &Cache,
+    db: &PgPool,
+    creator: UserId,
+    counted: i64,
+) -> Result<i64, CacheError> {
+    if counted <= COUNTED {
+        return Ok(counted);
+    }
+    let key = format!("followers:{creator}");
+    let count = || async {
+        sqlx::query_scalar!(
+            r#"select count(*) as "count!" from follows where creator_id = $1"#,
+            creator.0
+        )
+        .fetch_one(db)
+        .await
+    };
+    cache.get_or_compute(&key, FOR, count).await
 }
 
 /// Whom `follower` follows, the latest first.

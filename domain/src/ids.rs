@@ -86,3 +86,19 @@ id! {
     /// A playlist.
     PlaylistId
 }
+id! {
+    /// What was reported of one thing since staff last decided on it.
+    CaseId
+}
+id! {
+    /// What staff decided about something.
+    DecisionId
+}
+id! {
+    /// What somebody says against a decision.
+    AppealId
+}
+id! {
+    /// An entry of the word list.
+    WordId
+}

@@ -2,6 +2,10 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// Who of staff did what.
+pub mod audit;
+/// Values that were computed, shared by all processes.
+pub mod cache;
 /// Captions: read, checked, written anew.
 pub mod captions;
 /// Creators as others see them.
@@ -24,6 +28,8 @@ pub mod likes;
 pub mod media;
 /// The schema, brought up to date under a lock.
 mod migrate;
+/// Cases, decisions and appeals.
+pub mod moderation;
 /// What people are told of.
 pub mod notifications;
 /// Playlists, and what to watch later.

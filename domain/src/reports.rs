@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use crate::ids::UserId;
+use crate::ids::{CommentId, UserId};
 
 /// What is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Target {
     Video,
     Comment,
@@ -16,8 +19,11 @@ pub enum Target {
 }
 
 /// Why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Reason {
     Spam,
     Harassment,
@@ -69,6 +75,30 @@ pub struct NewReport {
     pub body: String,
     /// The title, comment or name as it is now.
     pub excerpt: String,
+}
+
+/// Puts a comment that the word list holds back into the queue of staff; once while it is open.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn file_held(
+    db: impl PgExecutor<'_>,
+    comment: CommentId,
+    author: UserId,
+    excerpt: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into reports (id, target, target_id, owner_id, reason, excerpt)
+         values ($1, 'comment', $2, $3, 'word_list', $4)
+         on conflict (target, target_id) where status = 'open' and reporter_id is null do nothing",
+        Uuid::now_v7(),
+        comment.0,
+        author.0,
+        excerpt,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Files a report; `false` if the same person's is open already.

@@ -11,7 +11,7 @@ pub struct ViewerState {
     pub liked: bool,
     /// Replies included.
     pub comments: i64,
-    /// Of its creator.
+    /// Of its creator, counted as far as [`crate::follows::COUNTED`].
     pub followers: i64,
     pub following: bool,
     /// Seconds: where they stopped, if that is neither its beginning nor its end.
@@ -36,8 +36,10 @@ impl ViewerState {
             Self,
             r#"select v.likes, u.avatar as creator_avatar,
                       exists (select from video_likes l where l.video_id = v.id and l.user_id = $2) as "liked!",
-                      (select count(*) from comments c where c.video_id = v.id) as "comments!",
-                      (select count(*) from follows f where f.creator_id = v.user_id) as "followers!",
+                      (select count(*) from comments c where c.video_id = v.id and c.withheld is null)
+                    - (select coalesce(sum(c.replies), 0) from comments c
+                        where c.video_id = v.id and c.withheld is not null and c.parent_id is null) as "comments!",
+                      (select count(*) from (select from follows f where f.creator_id = v.user_id limit 1001) few) as "followers!",
                       exists (select from follows f where f.creator_id = v.user_id and f.follower_id = $2) as "following!",
                       (select h.position from watch_history h
                         where h.user_id = $2 and h.video_id = v.id and h.position between 5 and v.duration * 0.95) as resume_at,

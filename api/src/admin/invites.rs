@@ -6,7 +6,11 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use millrace_domain::{accounts::Invite, ids::InviteId};
+use millrace_domain::{
+    accounts::Invite,
+    audit::{self, Entry},
+    ids::InviteId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,6 +19,7 @@ use crate::{
     app::App,
     auth::Admin,
     input::{Body, Check, Id, Params},
+    moderation::OfRequest,
     problem::{Problem, ProblemBody},
 };
 
@@ -97,6 +102,7 @@ struct InviteQuery {
 async fn create_invite(
     State(app): State<App>,
     Admin(caller): Admin,
+    request: OfRequest,
     Body(body): Body<CreateInviteRequest>,
 ) -> Result<(StatusCode, Json<CreatedInvite>), Problem> {
     let mut check = Check::default();
@@ -104,7 +110,11 @@ async fn create_invite(
     let days = body.days.unwrap_or(DAYS);
     check.that("days", (1..=90).contains(&days), "must be from 1 to 90");
     check.finish()?;
-    let (id, token) = Invite::create(&app.db, caller.user.id, &note, days).await?;
+    let mut tx = app.db.begin().await?;
+    let (id, token) = Invite::create(&mut *tx, caller.user.id, &note, days).await?;
+    let actor = request.actor(&caller);
+    audit::write(&mut *tx, &actor, entry("create_invite", id, &note)).await?;
+    tx.commit().await?;
     let base = app.settings.public_url.as_str().trim_end_matches('/');
     // In the fragment, which browsers send to nobody.
     let url = format!("{base}/register#invite={token}");
@@ -151,13 +161,28 @@ async fn list_invites(
 )]
 async fn withdraw_invite(
     State(app): State<App>,
-    _: Admin,
+    Admin(caller): Admin,
+    request: OfRequest,
     Id(id): Id<InviteId>,
 ) -> Result<StatusCode, Problem> {
-    if Invite::withdraw(&app.db, id).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::not_found())
+    let mut tx = app.db.begin().await?;
+    if !Invite::withdraw(&mut *tx, id).await? {
+        return Err(Problem::not_found());
+    }
+    let actor = request.actor(&caller);
+    audit::write(&mut *tx, &actor, entry("withdraw_invite", id, "")).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn entry<'a>(action: &'a str, id: InviteId, note: &'a str) -> Entry<'a> {
+    Entry {
+        action,
+        target: "invite",
+        target_id: Some(id.0),
+        reason: note,
+        before: None,
+        after: None,
     }
 }
 

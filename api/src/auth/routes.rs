@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
-use millrace_domain::accounts::{self, Challenge, Rotation, Session, User};
+use millrace_domain::accounts::{self, Challenge, Link, Purpose, Rotation, Session, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -54,7 +54,7 @@ pub(crate) struct LoginResponse {
         (status = 200, body = LoginResponse, headers(("Set-Cookie" = String, description = "the refresh token"))),
         (status = 202, body = second_step::SecondStep, description = "the password is right; a code of the second factor is asked for"),
         (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`account_inactive`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`account_inactive`; `account_suspended`, with a token to read why and appeal", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(())
@@ -92,7 +92,7 @@ async fn login(
         ));
     };
     if !login.user.is_active {
-        return Err(inactive());
+        return Err(locked_out(&app, &login.user).await?);
     }
     accounts::forgive(&app.db, &account).await?;
     if login.user.second_factor {
@@ -109,6 +109,17 @@ async fn login(
     .await?;
     tx.commit().await?;
     signed_in(&app, &session, login.user)
+}
+
+/// 403: the account was deactivated, or suspended: then whoever has its password gets a token by which they can read why,
+/// and appeal. It is good for that alone; a session of less rights would have to be thought of by every handler.
+async fn locked_out(app: &App, user: &User) -> Result<Problem, Problem> {
+    if User::suspended_by(&app.db, user.id).await?.is_none() {
+        return Ok(inactive());
+    }
+    let mut conn = app.db.acquire().await?;
+    let token = Link::mint(&mut conn, user.id, Purpose::Appeal, &user.email).await?;
+    Ok(Problem::suspended(token))
 }
 
 /// 403: the account was deactivated.

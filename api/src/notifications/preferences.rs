@@ -60,7 +60,7 @@ async fn list_preferences(
         (status = 200, body = Preference),
         (status = 400, description = "`malformed`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`: there is no such kind", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: there is no such kind, or nobody can end it", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "`payload_too_large`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
@@ -74,6 +74,9 @@ async fn change_preference(
     Body(change): Body<ChangePreferenceRequest>,
 ) -> Result<Json<Preference>, Problem> {
     let user = caller.user.id;
+    if !kind.optional() {
+        return Err(Problem::not_found());
+    }
     notifications::set_preference(&app.db, user, kind, change.web, change.email).await?;
     Ok(Json(notifications::wants(&app.db, user, kind).await?))
 }

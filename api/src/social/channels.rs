@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use millrace_domain::{
     accounts::Avatar,
     channels::{self, Channel, ChannelSort},
+    follows,
     ids::UserId,
 };
 use serde::{Deserialize, Serialize};
@@ -111,7 +112,10 @@ async fn get_channel(
     Segments(username): Segments<String>,
 ) -> Result<Json<ChannelView>, Problem> {
     let mut conn = app.db.acquire().await?;
-    let channel = find(&mut conn, &username, caller.id()).await?;
+    let mut channel = find(&mut conn, &username, caller.id()).await?;
+    drop(conn);
+    channel.followers =
+        follows::all_followers(&app.cache, &app.db, channel.id, channel.followers).await?;
     Ok(Json(channel.into()))
 }
 

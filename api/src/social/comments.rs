@@ -8,13 +8,13 @@ use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     accounts,
-    comments::{self, Change, Comment, CommentSort, LONGEST, NewComment},
-    email::Message,
-    ids::{CommentId, UserId, VideoId},
-    notifications::{Kind, Notice},
+    comments::{self, Change, Comment, CommentSort, LONGEST, NewComment, Withheld},
+    ids::{CommentId, DecisionId, UserId, VideoId},
+    moderation::{self, WordMode},
+    reports,
     videos::Video,
 };
-use millrace_jobs::flows::{self, FlowError};
+use millrace_jobs::flows;
 use millrace_queue::Wake;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -67,6 +67,12 @@ struct CommentView {
     pinned: bool,
     /// Whether the caller likes it.
     liked: bool,
+    /// Why nobody but its author, the caller, sees it.
+    #[schema(required)]
+    withheld: Option<Withheld>,
+    /// The decision of staff that hides it.
+    #[schema(required)]
+    hidden_by: Option<DecisionId>,
     #[schema(required)]
     edited_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -88,6 +94,8 @@ impl From<Comment> for CommentView {
             replies: comment.replies,
             pinned: comment.pinned,
             liked: comment.liked,
+            withheld: comment.withheld,
+            hidden_by: comment.hidden_by,
             edited_at: comment.edited_at,
             created_at: comment.created_at,
         }
@@ -148,9 +156,42 @@ pub(super) async fn visible(
 ) -> Result<(Comment, Video), Problem> {
     let comment = Comment::find(&mut *conn, id, viewer)
         .await?
+        .filter(|comment| comment.shown_to(viewer))
         .ok_or_else(Problem::not_found)?;
+    // A thread that is withheld takes the replies to it along.
+    if let Some(thread) = comment.parent_id {
+        Comment::find(&mut *conn, thread, viewer)
+            .await?
+            .filter(|thread| thread.shown_to(viewer))
+            .ok_or_else(Problem::not_found)?;
+    }
     let video = watchable(conn, comment.video_id, viewer).await?;
     Ok((comment, video))
+}
+
+/// Whether the word list holds a comment back; 422 if it refuses it.
+async fn judged(app: &App, text: &str) -> Result<bool, Problem> {
+    match app.words.judge(&app.db, text).await? {
+        Some(WordMode::Refuse) => Err(Problem::refused(
+            "comment_refused",
+            "it holds words that are not allowed",
+        )),
+        Some(WordMode::Hold) => Ok(true),
+        None => Ok(false),
+    }
+}
+
+/// Shows a comment to its author alone, until staff have read it.
+async fn hold(
+    conn: &mut PgConnection,
+    id: CommentId,
+    author: UserId,
+    text: &str,
+) -> Result<(), sqlx::Error> {
+    if moderation::hold_comment(&mut *conn, id).await? {
+        reports::file_held(conn, id, author, text).await?;
+    }
+    Ok(())
 }
 
 fn checked(body: &str) -> Result<String, Problem> {
@@ -201,7 +242,7 @@ async fn list_comments(
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: absent, or private", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "`comment_gone`: what it answers was deleted", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`validation`; `comment_refused`: it holds words that are not allowed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -218,6 +259,7 @@ async fn create_comment(
     if let Some(wait) = accounts::take(&app.db, &key, app.settings.comment_bucket).await? {
         return Err(Problem::throttled(wait));
     }
+    let held = judged(&app, &text).await?;
     let new = NewComment {
         id: CommentId::new(),
         video: id,
@@ -233,58 +275,22 @@ async fn create_comment(
             "what it answers is not there any more",
         ));
     }
+    if held {
+        hold(&mut tx, new.id, author, &new.body).await?;
+    }
     let comment = Comment::find(&mut *tx, new.id, Some(author))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let mut wake = tell(&mut tx, &video, &comment).await?;
-    wake.merge(comments::changed(&mut tx, id, new.id, comment.parent_id, Change::Written).await?);
+    // Who would be told of what is held hears of it once staff have read it.
+    let mut wake = Wake::none();
+    if !held {
+        wake.merge(flows::tell_of_comment(&mut tx, &video, &comment).await?);
+        let changed = comments::changed(&mut tx, id, new.id, comment.parent_id, Change::Written);
+        wake.merge(changed.await?);
+    }
     tx.commit().await?;
     wake.fire(&app.notifier);
     Ok((StatusCode::CREATED, Json(comment.into())))
-}
-
-/// Tells whom a new comment answers, and whose video it is about: each once, and nobody of what they wrote themselves.
-async fn tell(
-    conn: &mut PgConnection,
-    video: &Video,
-    comment: &Comment,
-) -> Result<Wake, FlowError> {
-    let actor = comment.user_id;
-    let answered = match comment.parent_id {
-        Some(parent) => Comment::find(&mut *conn, parent, None).await?,
-        None => None,
-    };
-    let answered = answered.map(|parent| parent.user_id);
-    let mut told = Vec::new();
-    if let Some(user) = answered {
-        told.push((
-            user,
-            Kind::Reply,
-            Message::Reply {
-                video: video.id,
-                actor,
-            },
-        ));
-    }
-    if answered != Some(video.user_id) {
-        let message = Message::Comment {
-            video: video.id,
-            actor,
-        };
-        told.push((video.user_id, Kind::Comment, message));
-    }
-    // Topics are locked in the order of their names.
-    told.sort_by_key(|(user, ..)| user.to_string());
-    let mut wake = Wake::none();
-    for (user, kind, message) in told {
-        let notice = Notice {
-            actor: Some(actor),
-            comment: Some(comment.id.0),
-            ..Notice::of_video(kind, format!("comment:{}", comment.id), video.id)
-        };
-        wake.merge(flows::notify(&mut *conn, user, &notice, &message).await?);
-    }
-    Ok(wake)
 }
 
 /// One comment.
@@ -316,7 +322,7 @@ async fn get_comment(
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "`forbidden`: somebody else wrote it", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`validation`; `comment_refused`: it holds words that are not allowed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -330,18 +336,26 @@ async fn update_comment(
     let text = checked(&body.body)?;
     let user = caller.user.id;
     gesture(&app, user).await?;
+    let held = judged(&app, &text).await?;
     let mut tx = app.db.begin().await?;
     let (comment, _) = visible(&mut tx, id, Some(user)).await?;
     if comment.user_id != user {
         return Err(Problem::forbidden("somebody else wrote it"));
     }
     let hint = if Comment::edit(&mut *tx, id, user, &text).await? {
+        if held {
+            hold(&mut tx, id, user, &text).await?;
+        }
         let changed = comments::changed(
             &mut tx,
             comment.video_id,
             id,
             comment.parent_id,
-            Change::Edited,
+            if held {
+                Change::Deleted
+            } else {
+                Change::Edited
+            },
         );
         Some(changed.await?)
     } else {

@@ -133,6 +133,8 @@ async fn set(
     };
     tx.commit().await?;
     wake.fire(&app.notifier);
+    let followers =
+        follows::all_followers(&app.cache, &app.db, channel.id, channel.followers).await?;
     let change = match (changed, following) {
         (false, _) => 0,
         (true, true) => 1,
@@ -140,7 +142,7 @@ async fn set(
     };
     Ok(Json(FollowState {
         following,
-        followers: channel.followers + change,
+        followers: followers + change,
     }))
 }
 

@@ -29,6 +29,7 @@ mod watch;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use pages::{PageQuery, wanted};
 pub(crate) use ticket::TicketKey;
 
 use crate::app::App;

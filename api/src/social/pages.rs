@@ -25,7 +25,7 @@ const PAGE: i64 = 24;
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
+pub(crate) struct PageQuery {
     /// Where the last page ended: its `next_cursor`.
     cursor: Option<String>,
     /// How many; 24 unless said.
@@ -35,13 +35,13 @@ pub(super) struct PageQuery {
 
 impl PageQuery {
     /// What the domain is asked for.
-    pub(super) fn wanted(self) -> Result<Wanted, Problem> {
+    pub(crate) fn wanted(self) -> Result<Wanted, Problem> {
         wanted(self.cursor, self.limit)
     }
 }
 
 /// What the domain is asked for.
-pub(super) fn wanted(cursor: Option<String>, limit: Option<i64>) -> Result<Wanted, Problem> {
+pub(crate) fn wanted(cursor: Option<String>, limit: Option<i64>) -> Result<Wanted, Problem> {
     let limit = limit.unwrap_or(PAGE);
     if !(1..=MOST).contains(&limit) {
         return Err(

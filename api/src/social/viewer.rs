@@ -1,7 +1,7 @@
 //! What a person is to a video: whether they like it, follow its creator, and where they stopped.
 
 use axum::{Json, extract::State};
-use millrace_domain::{ids::VideoId, viewers::ViewerState};
+use millrace_domain::{follows, ids::VideoId, viewers::ViewerState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -56,15 +56,18 @@ async fn get_viewer_state(
     Id(id): Id<VideoId>,
 ) -> Result<Json<ViewerStateView>, Problem> {
     let mut conn = app.db.acquire().await?;
-    watchable(&mut conn, id, caller.id()).await?;
+    let video = watchable(&mut conn, id, caller.id()).await?;
     let state = ViewerState::of(&mut *conn, id, caller.id())
         .await?
         .ok_or_else(Problem::not_found)?;
+    drop(conn);
+    let followers =
+        follows::all_followers(&app.cache, &app.db, video.user_id, state.followers).await?;
     Ok(Json(ViewerStateView {
         likes: state.likes,
         liked: state.liked,
         comments: state.comments,
-        followers: state.followers,
+        followers,
         following: state.following,
         resume_at: state.resume_at,
         watch_later: state.watch_later,

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     VideoView,
-    routes::{own_view, refusal},
+    routes::{hidden, own_view, refusal},
 };
 use crate::{
     app::App,
@@ -56,6 +56,7 @@ struct Original {
         (status = 200, body = VideoView),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`hidden`: staff hide it, so it stays private", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation`: not in the future, or too far", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -104,6 +105,10 @@ async fn set(
 ) -> Result<Json<VideoView>, Problem> {
     let owner = caller.user.id;
     let mut tx = app.db.begin().await?;
+    let video = Video::of_owner(&mut *tx, id, owner).await?;
+    if at.is_some() && video.is_some_and(|video| video.hidden_by.is_some()) {
+        return Err(hidden());
+    }
     let wake = flows::schedule_video(&mut tx, id, owner, at)
         .await
         .map_err(refusal)?;

@@ -211,6 +211,7 @@ async fn get_video(
         (status = 200, body = VideoView),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: also for somebody else's", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`hidden`: staff hide it, so it stays private", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -242,8 +243,18 @@ async fn update_video(
     if !Video::change(&mut *tx, id, owner, &changes).await? {
         return Err(Problem::not_found());
     }
+    let video = Video::find(&mut *tx, id).await?;
+    if video
+        .as_ref()
+        .is_some_and(|video| video.hidden_by.is_some())
+        && changes
+            .visibility
+            .is_some_and(|wish| wish != Visibility::Private)
+    {
+        return Err(hidden());
+    }
     // Followers hear of a video when it becomes public, once.
-    let mut wake = match Video::find(&mut *tx, id).await? {
+    let mut wake = match video {
         Some(video) if changes.visibility.is_some() => {
             flows::announce_video(&mut tx, &video).await?
         }
@@ -357,6 +368,11 @@ pub(super) async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<Vi
     let video = Video::of_owner(&mut *conn, id, owner).await?;
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
+}
+
+/// 409: staff hide the video.
+pub(super) fn hidden() -> Problem {
+    Problem::conflict("hidden", "staff hide the video, so it stays private")
 }
 
 pub(crate) fn refusal(error: FlowError) -> Problem {

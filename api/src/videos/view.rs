@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use millrace_domain::{
-    ids::{UserId, VideoId},
+    ids::{DecisionId, UserId, VideoId},
     videos::{Category, Quality, Stage, Status, Video, Visibility, qualities_of},
 };
 use serde::Serialize;
@@ -110,6 +110,9 @@ pub(crate) struct VideoView {
     /// When it becomes public by itself.
     #[schema(required)]
     publish_at: Option<DateTime<Utc>>,
+    /// The decision of staff that hides it: only its owner sees it, and cannot change its visibility.
+    #[schema(required)]
+    hidden_by: Option<DecisionId>,
     /// In the trash since; 30 days later it is gone.
     #[schema(required)]
     deleted_at: Option<DateTime<Utc>>,
@@ -188,6 +191,7 @@ impl VideoView {
             updated_at: video.updated_at,
             published_at: video.published_at,
             publish_at: video.publish_at,
+            hidden_by: video.hidden_by,
             deleted_at: video.deleted_at,
             replacing: video.played.is_some(),
         }

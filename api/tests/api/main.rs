@@ -10,6 +10,8 @@ mod accounts;
 mod admin;
 /// Every operation, asked for by everybody.
 mod authorization;
+/// Values that are computed once for all processes.
+mod cache;
 /// Captions, chapters, tags.
 mod captions;
 /// Comments and reports.
@@ -38,6 +40,8 @@ mod likes;
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
+/// Reports, decisions, appeals.
+mod moderation;
 /// What people are told of.
 mod notifications;
 /// The committed OpenAPI document.
@@ -66,6 +70,8 @@ mod sockets;
 mod stack;
 /// Figures, and changes of many.
 mod statistics;
+/// Rows past their time.
+mod sweeps;
 /// Pictures of videos.
 mod thumbnails;
 /// Uploads as far as they go without a store.

@@ -8,7 +8,7 @@ use crate::ids::{ExportId, UserId};
 
 /// The parts of a copy: a file name, and the rows as JSON. Secrets (hashes, sealed keys, tokens) are left out by naming
 /// what is in. A table that holds something of people belongs in here.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     (
         "profile",
         "select jsonb_agg(to_jsonb(r)) from (
@@ -57,6 +57,14 @@ const PARTS: [(&str, &str); 11] = [
         "comments",
         "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
             select id, video_id, parent_id, body, edited_at, created_at from comments where user_id = $1) r",
+    ),
+    (
+        "decisions",
+        "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
+            select d.id, d.target, d.target_id, d.action, d.reason, d.note, d.excerpt, d.until, d.created_at, d.lifted_at,
+                   a.body as appeal, a.state as appeal_state, a.answer
+              from moderation_decisions d left join appeals a on a.decision_id = d.id
+             where d.owner_id = $1 and d.action <> 'dismiss') r",
     ),
     (
         "history",

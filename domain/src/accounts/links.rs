@@ -18,6 +18,8 @@ pub enum Purpose {
     ResetPassword,
     /// Fetches a copy of what the account holds.
     Export,
+    /// Lets somebody who is suspended read why, and appeal.
+    Appeal,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
             Self::ChangeEmail => "change_email",
             Self::ResetPassword => "reset_password",
             Self::Export => "export",
+            Self::Appeal => "appeal",
         }
     }
 
@@ -37,6 +40,7 @@ impl Purpose {
             Self::ChangeEmail,
             Self::ResetPassword,
             Self::Export,
+            Self::Appeal,
         ]
         .into_iter()
         .find(|purpose| purpose.word() == word)
@@ -48,6 +52,7 @@ impl Purpose {
             Self::VerifyEmail | Self::ChangeEmail => 24,
             Self::ResetPassword => 1,
             Self::Export => 7 * 24,
+            Self::Appeal => 30 * 24,
         }
     }
 }
@@ -95,7 +100,7 @@ impl Link {
         let row = sqlx::query!(
             r#"select l.user_id, l.purpose, l.email::text as "email!"
                  from account_links l join users u on u.id = l.user_id
-                where l.hash = $1 and l.used_at is null and l.expires_at > now() and u.is_active"#,
+                where l.hash = $1 and l.used_at is null and l.expires_at > now() and (u.is_active or l.purpose = 'appeal')"#,
             hash_secret(token),
         )
         .fetch_optional(db)
@@ -122,7 +127,7 @@ impl Link {
         let row = sqlx::query!(
             r#"update account_links l set used_at = now() from users u
                 where l.hash = $1 and l.purpose = $2 and l.used_at is null and l.expires_at > now()
-                  and u.id = l.user_id and u.is_active
+                  and u.id = l.user_id and (u.is_active or l.purpose = 'appeal')
                returning l.user_id, l.email::text as "email!""#,
             hash_secret(token),
             purpose.word(),

@@ -3,7 +3,7 @@
 use sqlx::PgExecutor;
 
 use super::{Role, User};
-use crate::ids::UserId;
+use crate::ids::{DecisionId, UserId};
 
 impl User {
     /// Gives the user another role; false if there is no such user.
@@ -25,7 +25,8 @@ impl User {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Lets the user in or keeps them out; tokens and sockets of theirs end at once. False if there is none.
+    /// Lets the user in or keeps them out; tokens and sockets of theirs end at once. It takes the place of a suspension.
+    /// False if there is none.
     ///
     /// # Errors
     /// Those of the statement.
@@ -35,13 +36,30 @@ impl User {
         active: bool,
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
-            "update users set is_active = $2 where id = $1",
+            "update users set is_active = $2, suspended_by = null where id = $1",
             id.0,
             active
         )
         .execute(db)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// The decision that locks this person out, if it is one that does.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn suspended_by(
+        db: impl PgExecutor<'_>,
+        id: UserId,
+    ) -> Result<Option<DecisionId>, sqlx::Error> {
+        let found = sqlx::query_scalar!(
+            r#"select suspended_by as "decision: DecisionId" from users where id = $1"#,
+            id.0
+        )
+        .fetch_optional(db)
+        .await?;
+        Ok(found.flatten())
     }
 
     /// Gives the user another quota in bytes, or with `None` the configured one; false if there is no such user.

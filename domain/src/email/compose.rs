@@ -17,6 +17,7 @@ use super::{
 use crate::{
     accounts::{Link, Purpose, User},
     ids::{UserId, VideoId},
+    moderation::{self, Action, Decision},
     notifications,
     videos::{Status, Video, Visibility},
 };
@@ -169,8 +170,40 @@ impl Sender {
                 .map(|video| {
                     letters::published(read, &video.username, &video.title, &page(&video))
                 }),
+            Message::Decision { decision } => {
+                match moderation::decision(&mut *conn, *decision).await? {
+                    // Lifted before the mail went: there is nothing to tell.
+                    Some(decision) if decision.stands() => {
+                        let url = self.answer_to(conn, email, &decision).await?;
+                        letters::decision(read, &decision, &url)
+                    }
+                    _ => None,
+                }
+            }
+            Message::DecisionLifted { decision } => moderation::decision(conn, *decision)
+                .await?
+                .and_then(|decision| letters::lifted(read, &decision, &self.at("decisions"))),
+            Message::AppealRejected { decision, .. } => moderation::decision(conn, *decision)
+                .await?
+                .and_then(|decision| letters::rejected(read, &decision)),
             Message::AccountDeleted => Some(letters::account_deleted(read)),
         })
+    }
+
+    /// Where a decision can be read and answered: by a link of its own, if its reader cannot log in.
+    async fn answer_to(
+        &self,
+        conn: &mut PgConnection,
+        email: &Email,
+        decision: &Decision,
+    ) -> Result<String, sqlx::Error> {
+        match (decision.action, email.to.user) {
+            (Action::Suspend, Some(user)) => {
+                let token = Link::mint(conn, user, Purpose::Appeal, &email.to.address).await?;
+                Ok(self.page("suspended", &token))
+            }
+            _ => Ok(self.at("decisions")),
+        }
     }
 
     /// The address of a single-use link in this mail, minted now; `None` if there is nobody any more whom it would help.
@@ -190,6 +223,7 @@ impl Sender {
             Purpose::VerifyEmail | Purpose::ChangeEmail => "verify",
             Purpose::ResetPassword => "reset",
             Purpose::Export => "api/export",
+            Purpose::Appeal => "suspended",
         };
         Ok(Some(self.page(page, &token)))
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{UserId, VideoId},
+    ids::{AppealId, DecisionId, UserId, VideoId},
     notifications::Kind,
 };
 
@@ -38,6 +38,15 @@ pub enum Message {
     Follower { actor: UserId },
     /// A creator whom one follows published a video.
     Published { video: VideoId },
+    /// Staff hid or deleted something of one's own, or locked one out.
+    Decision { decision: DecisionId },
+    /// A decision about something of one's own does not stand any more.
+    DecisionLifted { decision: DecisionId },
+    /// One's appeal was not accepted.
+    AppealRejected {
+        decision: DecisionId,
+        appeal: AppealId,
+    },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -58,6 +67,9 @@ impl Message {
             Self::Reply { .. } => "reply",
             Self::Follower { .. } => "follower",
             Self::Published { .. } => "published",
+            Self::Decision { .. } => "decision",
+            Self::DecisionLifted { .. } => "decision_lifted",
+            Self::AppealRejected { .. } => "appeal_rejected",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -77,7 +89,11 @@ impl Message {
             Self::Reply { .. } => Some(Kind::Reply),
             Self::Follower { .. } => Some(Kind::Follower),
             Self::Published { .. } => Some(Kind::Published),
-            Self::AccountDeleted => None,
+            // Whoever was judged has to hear of it.
+            Self::Decision { .. }
+            | Self::DecisionLifted { .. }
+            | Self::AppealRejected { .. }
+            | Self::AccountDeleted => None,
         }
     }
 }

@@ -31,17 +31,23 @@ pub enum Kind {
     Follower,
     /// A creator whom one follows published a video.
     Published,
+    /// Staff decided about something of one's own.
+    Moderation,
+    /// One's appeal was answered.
+    Appeal,
 }
 
 impl Kind {
     /// All of them, in the order in which settings list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::VideoReady,
         Self::VideoFailed,
         Self::Comment,
         Self::Reply,
         Self::Follower,
         Self::Published,
+        Self::Moderation,
+        Self::Appeal,
     ];
 
     /// The word as columns, JSON and links spell it.
@@ -53,7 +59,14 @@ impl Kind {
             Self::Reply => "reply",
             Self::Follower => "follower",
             Self::Published => "published",
+            Self::Moderation => "moderation",
+            Self::Appeal => "appeal",
         }
+    }
+
+    /// Whether people may end it. Whoever was judged has to hear of it.
+    pub const fn optional(self) -> bool {
+        !matches!(self, Self::Moderation | Self::Appeal)
     }
 
     /// The kind with this word.

@@ -18,7 +18,7 @@ pub struct Preference {
     pub email: bool,
 }
 
-/// All preferences of a person, defaults included.
+/// All preferences of a person, defaults included: of the kinds that people may end.
 ///
 /// # Errors
 /// Those of the statement.
@@ -45,7 +45,11 @@ pub async fn preferences(
             email: kind.by_default(Channel::Email),
         },
     };
-    Ok(Kind::ALL.map(preference).to_vec())
+    Ok(Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.optional())
+        .map(preference)
+        .collect())
 }
 
 /// How one person hears of one kind.

@@ -15,7 +15,10 @@ pub struct Expired {
     pub links: u64,
     pub exports: u64,
     pub avatars: u64,
-    pub cached: u64,
+    pub refresh_tokens: u64,
+    pub invites: u64,
+    pub uploads: u64,
+    pub bulk_edits: u64,
     pub sweeps: u64,
     pub progress: u64,
     pub emails: u64,
@@ -38,8 +41,9 @@ macro_rules! delete_all {
 
 /// Deletes what nobody can use any more: sessions a week after their end or revocation (a refused token is told from an
 /// unknown one until then), buckets that have long been full again, tickets, log-ins that stopped half way, links of mails,
-/// copies of accounts, pictures that were never sent, cached values, sweeps, mails and news of last quarter (a key that is
-/// older than that may be used again), and the progress of videos that are not being made.
+/// copies of accounts, pictures that were never sent, sweeps, mails and news of last quarter (a key that is
+/// older than that may be used again), the progress of videos that are not being made, refresh tokens that were exchanged
+/// a month ago, invitations of last quarter, and uploads and changes of many that ended a month ago.
 ///
 /// # Errors
 /// Those of the statements; what was deleted by then stays deleted.
@@ -82,10 +86,28 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             "delete from avatars where id = any(array(
                 select id from avatars where status <> 'ready' and created_at < now() - interval '1 day' limit $1))"
         ),
-        cached: delete_all!(
+        // Rotated long ago. A session that is in use gets another token every quarter of an hour; who comes with such an
+        // old one is refused as with any other that is unknown.
+        refresh_tokens: delete_all!(
             db,
-            "delete from cache_data where key = any(array(
-                select key from cache_data where expires_at < now() limit $1))"
+            "delete from refresh_tokens where hash = any(array(
+                select hash from refresh_tokens where rotated_at < now() - interval '30 days' order by rotated_at limit $1))"
+        ),
+        invites: delete_all!(
+            db,
+            "delete from invites where id = any(array(
+                select id from invites where expires_at < now() - interval '90 days' limit $1))"
+        ),
+        uploads: delete_all!(
+            db,
+            "delete from uploads where id = any(array(
+                select id from uploads
+                 where status in ('aborted', 'expired') and updated_at < now() - interval '30 days' limit $1))"
+        ),
+        bulk_edits: delete_all!(
+            db,
+            "delete from bulk_edits where id = any(array(
+                select id from bulk_edits where created_at < now() - interval '30 days' limit $1))"
         ),
         sweeps: delete_all!(
             db,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use super::{Category, Played, Stage, Status, Stream, Visibility};
-use crate::ids::{ThumbnailId, UploadId, UserId, VideoId};
+use crate::ids::{DecisionId, ThumbnailId, UploadId, UserId, VideoId};
 
 /// A video with its owner's name.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,8 @@ pub struct Video {
     pub published_at: Option<DateTime<Utc>>,
     /// When it becomes public by itself.
     pub publish_at: Option<DateTime<Utc>>,
+    /// The decision of staff that hides it: it is private, and its owner cannot change that.
+    pub hidden_by: Option<DecisionId>,
     /// In the trash since.
     pub deleted_at: Option<DateTime<Utc>>,
     /// What plays instead, while another source is being processed.
@@ -108,7 +110,7 @@ macro_rules! select_video {
                       v.frame_count, v.segment_frames, v.has_video, v.has_audio, v.probe, v.playable_at,
                       v.stream as "stream: _", v.file_key, v.thumbnail_key,
                       v.thumbnail_id as "thumbnail_id: _", v.tags, v.category as "category: _", v.views, v.likes, v.published_at,
-                      v.publish_at, v.deleted_at, v.played as "played: _", v.created_at, v.updated_at
+                      v.publish_at, v.hidden_by as "hidden_by: _", v.deleted_at, v.played as "played: _", v.created_at, v.updated_at
                  from videos v join users u on u.id = v.user_id "# + $tail
             $(, $arg)*
         )
@@ -226,7 +228,7 @@ impl Video {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Applies what the owner changed; `false` if the video is not theirs.
+    /// Applies what the owner changed; `false` if the video is not theirs. One that staff hide stays private.
     ///
     /// # Errors
     /// Those of the statement.
@@ -238,7 +240,7 @@ impl Video {
     ) -> Result<bool, sqlx::Error> {
         let done = sqlx::query!(
             "update videos set title = coalesce($3, title), description = coalesce($4, description),
-                    visibility = coalesce($5, visibility), tags = coalesce($6, tags),
+                    visibility = case when hidden_by is null then coalesce($5, visibility) else visibility end, tags = coalesce($6, tags),
                     category = case when $7 then $8 else category end,
                     publish_at = case when coalesce($5, 'private') = 'private' then publish_at end
               where id = $1 and user_id = $2 and deleted_at is null",

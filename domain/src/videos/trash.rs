@@ -81,7 +81,7 @@ pub async fn set_schedule(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "update videos set publish_at = $3, visibility = case when $3::timestamptz is null then visibility else 'private' end
-          where id = $1 and user_id = $2 and deleted_at is null",
+          where id = $1 and user_id = $2 and deleted_at is null and hidden_by is null",
         id.0,
         owner.0,
         at,
@@ -102,7 +102,7 @@ pub async fn publish_scheduled(
 ) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"update videos set visibility = 'public', publish_at = null
-            where id = $1 and publish_at = $2 and deleted_at is null returning user_id as "owner: UserId""#,
+            where id = $1 and publish_at = $2 and deleted_at is null and hidden_by is null returning user_id as "owner: UserId""#,
         id.0,
         at,
     )

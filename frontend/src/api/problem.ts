@@ -9,14 +9,17 @@ export class Problem extends Error {
   readonly fields: FieldError[]
   /** Seconds to wait, when the server said so. */
   readonly retryAfter: number | null
+  /** Opens the page about one's suspension. */
+  readonly appealToken: string | null
 
-  constructor(status: number, code: string, message: string, fields: FieldError[] = [], retryAfter: number | null = null) {
+  constructor(status: number, code: string, message: string, fields: FieldError[] = [], retryAfter: number | null = null, appealToken: string | null = null) {
     super(message)
     this.name = 'Problem'
     this.status = status
     this.code = code
     this.fields = fields
     this.retryAfter = retryAfter
+    this.appealToken = appealToken
   }
 
   /** Turns whatever was thrown into a problem. */
@@ -34,6 +37,7 @@ export class Problem extends Error {
       body.detail ?? body.title ?? error.message,
       body.errors ?? [],
       Number.isFinite(wait) && wait > 0 ? wait : null,
+      body.appeal_token ?? null,
     )
   }
 }

@@ -11,6 +11,7 @@ import { homeRoutes } from '@/features/home/routes'
 import { inviteRoutes } from '@/features/invites/routes'
 import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
+import { moderationRoutes } from '@/features/moderation/routes'
 import { notificationRoutes } from '@/features/notifications/routes'
 import { videoRoutes } from '@/features/videos/routes'
 import { studioRoutes } from '@/features/studio/routes'
@@ -41,6 +42,7 @@ const routes: RouteRecordRaw[] = [
   ...channelRoutes,
   ...studioRoutes,
   ...inviteRoutes,
+  ...moderationRoutes,
   ...notificationRoutes,
   ...keepRoutes,
   ...adminRoutes,

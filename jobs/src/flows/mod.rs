@@ -6,12 +6,16 @@ mod account;
 mod avatar;
 /// The same change of many videos.
 mod bulk;
+/// Who hears of a comment.
+mod comment;
 /// Drop copies that are not watched any more.
 mod copies;
 /// A mail and the job that sends it.
 mod email;
 /// The end of an account, and copies of it.
 mod farewell;
+/// What staff decide, and what is said against it.
+mod moderation;
 /// News and the mail of it.
 mod notify;
 /// Another source in place of a video's own.
@@ -30,9 +34,11 @@ mod video;
 pub use account::{forgot_password, mail_account, mail_account_at};
 pub use avatar::{receive_avatar, show_avatar};
 pub use bulk::change_many;
+pub use comment::tell_of_comment;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
 pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use moderation::{ModerationError, Wish, answer_appeal, decide, lift_decision};
 pub use notify::{announce_video, notify};
 pub(crate) use notify::{notify_all, published};
 pub use replace::replace_source;

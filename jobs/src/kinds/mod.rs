@@ -33,6 +33,8 @@ crate::job::kinds! {
     delete_account::DeleteAccount,
     /// Makes a copy of what an account holds.
     export_account::ExportAccount,
+    /// Lets a person in again when their suspension is over.
+    lift_suspension::LiftSuspension,
     /// Tells a creator's followers of a video.
     notify_followers::NotifyFollowers,
     /// Deletes objects that nothing refers to any more.
@@ -49,6 +51,8 @@ crate::job::kinds! {
     empty_trash::EmptyTrash,
     /// Deletes rows past their time.
     sweep_expired::SweepExpired,
+    /// Deletes cached values that are too old.
+    sweep_cache::SweepCache,
     /// Ends uploads that were abandoned.
     sweep_uploads::SweepUploads,
     /// Adds views that were noted to the videos.

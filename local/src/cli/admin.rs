@@ -8,8 +8,11 @@ use indicatif::HumanBytes;
 use millrace_config::{Config, variable};
 use millrace_domain::{
     accounts::{NewUser, Role, User},
+    audit::{self, Actor, Entry},
     uploads::Usage,
 };
+use serde_json::json;
+use sqlx::Connection as _;
 
 use super::connect;
 
@@ -96,11 +99,16 @@ async fn quota(config: &Config, user: &str, size: Option<Size>) -> anyhow::Resul
         .user;
     match size {
         None => {}
-        Some(Size::Default) => {
-            User::set_quota(&mut db, user.id, None).await?;
-        }
-        Some(Size::Bytes(bytes)) => {
-            User::set_quota(&mut db, user.id, Some(bytes)).await?;
+        Some(size) => {
+            let bytes = match size {
+                Size::Default => None,
+                Size::Bytes(bytes) => Some(bytes),
+            };
+            let mut tx = db.begin().await?;
+            User::set_quota(&mut *tx, user.id, bytes).await?;
+            let after = json!({ "quota": bytes });
+            audit::write(&mut *tx, &HERE, entry("set_quota", &user, after)).await?;
+            tx.commit().await?;
         }
     }
     let usage = Usage::of(&mut db, user.id, config.uploads.quota()).await?;
@@ -139,7 +147,11 @@ async fn create(config: &Config, username: &str, email: &str, role: Rights) -> a
         role,
         language: "zh-TW",
     };
-    let user = User::create(&mut db, new).await?;
+    let mut tx = db.begin().await?;
+    let user = User::create(&mut *tx, new).await?;
+    let after = json!({ "username": user.username, "role": user.role });
+    audit::write(&mut *tx, &HERE, entry("create_user", &user, after)).await?;
+    tx.commit().await?;
     println!(
         "Created {} ({}) with the role {}.",
         user.username,
@@ -147,6 +159,24 @@ async fn create(config: &Config, username: &str, email: &str, role: Rights) -> a
         role.as_str()
     );
     Ok(())
+}
+
+/// Who has a shell needs no account: the audit log says so.
+const HERE: Actor<'static> = Actor {
+    id: None,
+    name: "command line",
+    request: None,
+};
+
+fn entry(action: &'static str, user: &User, after: serde_json::Value) -> Entry<'static> {
+    Entry {
+        action,
+        target: "channel",
+        target_id: Some(user.id.0),
+        reason: "",
+        before: None,
+        after: Some(after),
+    }
 }
 
 fn password() -> anyhow::Result<String> {

@@ -2,6 +2,8 @@
 
 /// Letters about an account.
 mod accounts;
+/// Letters about what staff decided.
+mod moderation;
 /// Letters about what other people did.
 mod people;
 /// Letters about videos.
@@ -11,6 +13,7 @@ pub use accounts::{
     account_deleted, address_changed, change_address, export_ready, password_changed,
     reset_password, verify_address,
 };
+pub use moderation::{decision, lifted, rejected};
 pub use people::{comment, follower, published, reply};
 pub use videos::{video_failed, video_ready};
 

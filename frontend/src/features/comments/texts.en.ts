@@ -38,6 +38,9 @@ export default {
     readLess: 'Show less',
     jump: 'Go to {time}',
   },
+  errors: {
+    comment_refused: 'This comment holds words that are not allowed here.',
+  },
   reports: {
     title: 'Report',
     text: 'What is wrong with it? Our staff will look at it; nobody else learns who reported it.',

@@ -40,6 +40,9 @@ export default {
     readLess: '顯示較少',
     jump: '跳到 {time}',
   },
+  errors: {
+    comment_refused: '這則留言含有不允許的字詞。',
+  },
   reports: {
     title: '檢舉',
     text: '內容有什麼問題？我們的人員會查看，其他人不會知道是誰檢舉的。',

@@ -24,6 +24,8 @@ export default {
       reply: '{actor} answered your comment on {video}',
       follower: '{actor} follows you',
       published: '{actor} published {video}',
+      moderation: 'Our staff decided about something of yours',
+      appeal: 'Our staff answered your appeal',
     },
     preferences: {
       title: 'What you are told of',
@@ -37,6 +39,8 @@ export default {
       reply: 'Somebody answers a comment of yours',
       follower: 'Somebody follows you',
       published: 'A creator you follow publishes a video',
+      moderation: 'Our staff decide about something of yours',
+      appeal: 'Your appeal is answered',
     },
     unsubscribe: {
       title: 'No more mail of this kind?',

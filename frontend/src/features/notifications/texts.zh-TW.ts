@@ -24,6 +24,8 @@ export default {
       reply: '{actor} 回覆了您在 {video} 的留言',
       follower: '{actor} 開始追蹤您',
       published: '{actor} 發布了 {video}',
+      moderation: '管理人員對您的內容做出了決定',
+      appeal: '管理人員回覆了您的申訴',
     },
     preferences: {
       title: '通知設定',
@@ -37,6 +39,8 @@ export default {
       reply: '有人回覆您的留言',
       follower: '有人開始追蹤您',
       published: '您追蹤的創作者發布影片',
+      moderation: '管理人員對您的內容做出決定',
+      appeal: '您的申訴得到回覆',
     },
     unsubscribe: {
       title: '不再收到這類郵件？',

@@ -1,6 +1,7 @@
 // English texts of the studio.
 export default {
   studio: {
+    hidden: 'Hidden by our staff',
     title: 'Studio',
     back: 'Back to the studio',
     watch: 'Watch',

@@ -3,6 +3,7 @@ import type en from './texts.en'
 
 const texts: typeof en = {
   studio: {
+    hidden: '已被管理人員隱藏',
     title: '工作室',
     back: '回到工作室',
     watch: '觀看',

@@ -1,0 +1,64 @@
+//! Suspensions that end by themselves, though a worker dies.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{TimeDelta, Utc};
+use millrace_tests::{Person, Stack, person::PASSWORD, until};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_ends_at_its_time_though_a_worker_dies() -> Result<()> {
+    let stack = Stack::with_short_leases().light().start().await?;
+    let (ann, ada) = (
+        Person::register(&stack).await?,
+        Person::register(&stack).await?,
+    );
+    sqlx::query("update users set role = 'admin' where username = $1")
+        .bind(&ada.name)
+        .execute(&stack.db)
+        .await?;
+    let mut worker = stack.worker("first").await?;
+    let id = ann.get("/api/me").await?.expect(200)?["id"].clone();
+    let end = Utc::now() + TimeDelta::seconds(3);
+    let body = json!({
+        "target": "channel", "target_id": id, "action": "suspend", "reason": "spam", "until": end,
+    });
+    ada.post("/api/admin/decisions", body).await?.expect(201)?;
+    let log_in = json!({ "identifier": ann.name, "password": PASSWORD });
+    let stranger = Person::stranger(&stack)?;
+    stranger
+        .post("/api/auth/login", log_in.clone())
+        .await?
+        .expect_problem(403, "account_suspended")?;
+    worker.kill()?;
+    let _second = stack.worker("second").await?;
+
+    until("she is in again", Duration::from_secs(30), async || {
+        let answer = stranger.post("/api/auth/login", log_in.clone()).await?;
+        Ok(answer.expect(200).ok().map(|_| ()))
+    })
+    .await?;
+    assert!(Utc::now() >= end, "not before");
+    let told: Vec<(String, i64)> = sqlx::query_as(
+        "select message, count(*) from emails where message like 'decision%' group by 1 order by 1",
+    )
+    .fetch_all(&stack.db)
+    .await?;
+    assert_eq!(
+        told,
+        [
+            ("decision".to_owned(), 1),
+            ("decision_lifted".to_owned(), 1)
+        ]
+    );
+    let lifted: (String, Option<String>) = sqlx::query_as(
+        "select d.lifted_for, a.actor from moderation_decisions d
+           join audit_log a on a.target_id = d.target_id and a.action = 'lift'",
+    )
+    .fetch_one(&stack.db)
+    .await?;
+    assert_eq!(lifted, ("time".to_owned(), Some("system".to_owned())));
+    stack.quiet().await?;
+    stack.end().await
+}
