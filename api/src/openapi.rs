@@ -16,6 +16,7 @@ use crate::{auth::REFRESH_COOKIE, router};
         (name = "uploads", description = "Files on their way in"),
         (name = "videos", description = "Videos"),
         (name = "channels", description = "Creators, and who follows them"),
+        (name = "discovery", description = "Search, trending, recommendations"),
         (name = "viewers", description = "What viewers do with videos"),
         (name = "playback", description = "Playlists and redirects to media"),
         (name = "notifications", description = "What people are told of, and how"),

@@ -52,6 +52,8 @@ mod profile;
 mod related;
 /// What comes through the socket.
 mod relay;
+/// Search and suggestions.
+mod search;
 /// Codes besides the password.
 mod second_factor;
 /// A client of the socket.
@@ -64,6 +66,8 @@ mod stack;
 mod statistics;
 /// Pictures of videos.
 mod thumbnails;
+/// What many watch, and what somebody may like.
+mod trending;
 /// Uploads as far as they go without a store.
 mod uploads;
 /// What counts as a view.
