@@ -66,6 +66,13 @@ bench-queue: deps ## Measure the job engine beside plain SQL and its peers, as J
 	cargo build --locked --release --package millrace-bench
 	$${CARGO_TARGET_DIR:-target}/release/bench_queue $(if $(RUNS),--runs $(RUNS)) $(if $(QUICK),--quick) $(ONLY)
 
+# A million videos, made once in FOLDER (some ten minutes, 4 GB). VIDEOS=20000 is quick; IDS=search_chinese asks less.
+.PHONY: bench-search
+bench-search: deps ## Measure search, suggestions and lists among a million videos, as JSON lines
+	cargo build --locked --release --package millrace-tests --bin bench_search
+	$${CARGO_TARGET_DIR:-target}/release/bench_search $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(FOLDER),--folder $(FOLDER)) $${IDS:-}
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

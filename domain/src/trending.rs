@@ -30,7 +30,7 @@ pub async fn rank(conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
                         row_number() over (partition by l.user_id order by p.heat desc, p.video_id desc) as nth
                    from (select video_id, heat from video_popularity
                           where heat >= extract(epoch from now()) / 86400 - 7
-                          order by heat desc, video_id desc limit 10 * $2) p
+                          order by heat desc, video_id desc limit 10 * $2::bigint) p
                    join listed_videos l on l.id = p.video_id) hot
           where nth <= $3 order by heat desc, video_id desc limit $2",
         list,

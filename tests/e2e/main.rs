@@ -15,6 +15,8 @@ mod delivery;
 mod email;
 /// People who leave, and those who take a copy.
 mod farewell;
+/// Finding videos among many.
+mod discovery;
 /// A creator with very many followers.
 mod followers;
 /// Every frame on the grid.

@@ -22,6 +22,8 @@ pub mod media;
 pub mod parsers;
 /// Somebody with an account.
 pub mod person;
+/// Finding videos among very many.
+pub mod discovery;
 /// Watching by HTTP.
 mod player;
 /// Playlists as a player reads them.

@@ -42,6 +42,8 @@ mod notifications;
 mod openapi;
 /// What others' things look like: nothing.
 mod ownership;
+/// Pages of lists while things come and go.
+mod pages;
 /// Playlists and redirects.
 mod playback;
 /// Playlists, and what to watch later.

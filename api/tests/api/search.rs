@@ -153,7 +153,8 @@ async fn filters_narrow_and_sorts_order_page_by_page() {
     let mut all = Vec::new();
     for n in 0..7_i32 {
         let owner = if n % 2 == 0 { &ann } else { &bob };
-        let fields = json!({"title": format!("Kayak number {n}"), "tags": [["river", "lake"][(n % 2) as usize]],
+        let tag = ["river", "lake"][(n % 2) as usize];
+        let fields = json!({"title": format!("Kayak number {n}"), "tags": [tag],
                             "category": if n < 3 { Value::from("sport") } else { Value::Null }});
         let id = video(&stack, owner, [60.0, 600.0, 3_000.0][(n % 3) as usize], fields).await;
         let statement = "update videos set views = $2, width = $3, height = 2000, created_at = now() - $4 * interval '5 days' where id = $1::uuid";

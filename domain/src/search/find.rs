@@ -137,7 +137,7 @@ pub async fn find(
         }
     }
     if reading != Some(Reading::Any)
-        && let Some(better) = corrected(conn, &filter.query).await?
+        && let Some(better) = corrected(&mut *conn, &filter.query).await?
     {
         let question = Question::all(&better);
         let rows = rows(conn, filter, &question, after.as_ref(), wanted).await?;
