@@ -69,7 +69,14 @@ pub async fn trending(
     let Some(list) = list(&mut *conn, after).await? else {
         return Ok(wanted.page(Vec::new(), |_: &VideoId| ()));
     };
-    let rows = ranked(conn, list, after.map_or(0, |place| place.n), &[], wanted.rows()).await?;
+    let rows = ranked(
+        conn,
+        list,
+        after.map_or(0, |place| place.n),
+        &[],
+        wanted.rows(),
+    )
+    .await?;
     let page = wanted.page(rows, |(n, _)| Place { l: list, n: *n });
     Ok(page.map(|(_, id)| VideoId(id)))
 }
@@ -110,5 +117,8 @@ pub(crate) async fn ranked(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.rank, row.video_id)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.rank, row.video_id))
+        .collect())
 }

@@ -35,8 +35,10 @@ $$;
 -- it. The setting hides what PostgreSQL says of questions that are all stop words.
 create function search_question(words text, starts text) returns tsquery language sql immutable parallel safe
 set client_min_messages = warning as $$
-    select (websearch_to_tsquery('simple', words) || websearch_to_tsquery('english', words))
+    -- Said twice, a word would count twice when PostgreSQL guesses how common the question is.
+    select case when simple = english then simple else simple || english end
         && case when starts = '' then ''::tsquery else to_tsquery('simple', starts) end
+      from (select websearch_to_tsquery('simple', words), websearch_to_tsquery('english', words)) as t (simple, english)
 $$;
 
 -- What people say when they look for such a video: words of the title in alphabets, and whole tags.
@@ -173,6 +175,12 @@ end $$;
 create trigger search_documents_said after insert or delete on search_documents for each row execute function note_said();
 create trigger search_documents_said_else after update on search_documents for each row
     when (old.said is distinct from new.said) execute function note_said();
+
+-- The other orders of `GET /api/videos` for everybody; by time it has one.
+create index videos_public_views on videos (views desc, id desc)
+    where visibility = 'public' and playable_at is not null and status <> 'failed';
+create index videos_public_title on videos (title, id)
+    where visibility = 'public' and playable_at is not null and status <> 'failed';
 
 -- Channels by name, misspelt too.
 create index users_username_alike on users using gin (lower(username::text) gin_trgm_ops);

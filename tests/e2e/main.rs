@@ -11,12 +11,12 @@ mod copies;
 mod crash;
 /// How bytes reach players.
 mod delivery;
+/// Finding videos among many.
+mod discovery;
 /// Mail and servers that do not want it.
 mod email;
 /// People who leave, and those who take a copy.
 mod farewell;
-/// Finding videos among many.
-mod discovery;
 /// A creator with very many followers.
 mod followers;
 /// Every frame on the grid.

@@ -14,6 +14,8 @@ mod command;
 mod database;
 /// Videos without the API, for tests of workers alone.
 mod direct;
+/// Finding videos among very many.
+pub mod discovery;
 /// Everything as processes that can be killed.
 mod machines;
 /// What ffprobe says of segments.
@@ -22,8 +24,6 @@ pub mod media;
 pub mod parsers;
 /// Somebody with an account.
 pub mod person;
-/// Finding videos among very many.
-pub mod discovery;
 /// Watching by HTTP.
 mod player;
 /// Playlists as a player reads them.

@@ -179,7 +179,7 @@ impl SearchQuery {
 /// Videos that everybody may find, by words, and channels by name. Words of Chinese, Japanese and Korean are found inside
 /// longer ones. What nobody says is looked for as it is probably spelt (`corrected`), and then by some of the words (`some`).
 #[utoipa::path(
-    get, path = "/api/search", operation_id = "search", tag = "discovery", params(SearchQuery),
+    get, path = "/api/search", operation_id = "search_videos", tag = "discovery", params(SearchQuery),
     responses(
         (status = 200, body = SearchPage),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
@@ -199,7 +199,11 @@ async fn search(
         None => None,
         Some(name) => {
             let known = name.chars().count() <= 50 && !name.chars().any(char::is_control);
-            let channel = if known { Channel::find(&mut *conn, name, None).await? } else { None };
+            let channel = if known {
+                Channel::find(&mut *conn, name, None).await?
+            } else {
+                None
+            };
             // Of nobody, nothing is found.
             Some(channel.map_or(UserId(uuid::Uuid::nil()), |channel| channel.id))
         }

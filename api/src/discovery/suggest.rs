@@ -81,7 +81,7 @@ impl From<Suggestion> for SuggestionView {
 
 /// What somebody who typed this may be looking for: words, then videos, then channels.
 #[utoipa::path(
-    get, path = "/api/search/suggest", operation_id = "suggest", tag = "discovery", params(SuggestQuery),
+    get, path = "/api/search/suggest", operation_id = "list_suggestions", tag = "discovery", params(SuggestQuery),
     responses(
         (status = 200, body = SuggestionList),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),

@@ -94,8 +94,15 @@ impl Model<'_> {
         let mut all: Vec<Uuid> = self.there.iter().copied().collect();
         all.sort_unstable();
         let Some(id) = all.choose(random) else { return };
-        let statement = format!("delete from {} where {} = $1", self.list.table, self.list.key);
-        sqlx::query(AssertSqlSafe(statement)).bind(id).execute(&self.stack.db).await.unwrap();
+        let statement = format!(
+            "delete from {} where {} = $1",
+            self.list.table, self.list.key
+        );
+        sqlx::query(AssertSqlSafe(statement))
+            .bind(id)
+            .execute(&self.stack.db)
+            .await
+            .unwrap();
         self.there.remove(id);
     }
 
@@ -106,17 +113,23 @@ impl Model<'_> {
         let mut cursor = String::new();
         loop {
             let path = self.list.path.replace("{thing}", &self.thing.to_string());
-            let path = format!("{path}limit={}&cursor={cursor}", random.random_range(1..5));
-            let request = self.stack.request(reqwest::Method::GET, &path).bearer_auth(&self.person.token);
+            let path = format!("{path}limit={}{cursor}", random.random_range(1..5));
+            let request = self
+                .stack
+                .request(reqwest::Method::GET, &path)
+                .bearer_auth(&self.person.token);
             let (status, page) = answer(request).await;
             assert_eq!(status, 200, "{path}: {page}");
             for item in page["items"].as_array().unwrap() {
-                let item = item.get("video").filter(|video| video.is_object() && self.list.table == "watch_history").unwrap_or(item);
+                let item = item
+                    .get("video")
+                    .filter(|video| video.is_object() && self.list.table == "watch_history")
+                    .unwrap_or(item);
                 let id = item["id"].as_str().unwrap().parse().unwrap();
                 *seen.entry(id).or_default() += 1;
             }
             match page["next_cursor"].as_str() {
-                Some(next) => next.clone_into(&mut cursor),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
             }
             for _ in 0..random.random_range(0..3) {
@@ -129,7 +142,10 @@ impl Model<'_> {
             always.retain(|id| self.there.contains(id));
         }
         let path = self.list.path;
-        assert!(seen.values().all(|times| *times == 1), "{path}: an item came twice: {seen:?}");
+        assert!(
+            seen.values().all(|times| *times == 1),
+            "{path}: an item came twice: {seen:?}"
+        );
         let missing: Vec<&Uuid> = always.iter().filter(|id| !seen.contains_key(*id)).collect();
         assert!(missing.is_empty(), "{path}: missing {missing:?}");
     }
@@ -141,11 +157,20 @@ async fn no_item_comes_twice_or_is_missed_while_others_come_and_go() {
     let person = stack.person("ann").await;
     let maker = stack.person("maker").await;
     let thing = stack.listed(&maker, 60.0).await;
-    sqlx::query("update videos set visibility = 'unlisted'").execute(&stack.db).await.unwrap();
+    sqlx::query("update videos set visibility = 'unlisted'")
+        .execute(&stack.db)
+        .await
+        .unwrap();
     let seed = rand::random();
     let mut random = StdRng::seed_from_u64(seed);
     for list in LISTS {
-        let mut model = Model { stack: &stack, person: &person, list, thing: thing.0, there: HashSet::new() };
+        let mut model = Model {
+            stack: &stack,
+            person: &person,
+            list,
+            thing: thing.0,
+            there: HashSet::new(),
+        };
         for _ in 0..14 {
             model.add(&mut random).await;
         }
@@ -155,9 +180,19 @@ async fn no_item_comes_twice_or_is_missed_while_others_come_and_go() {
             model.read(&mut random).await;
         }
         let rest = format!("delete from {}", list.table);
-        let rest = if list.table == "videos" { format!("{rest} where visibility = 'public'") } else { rest };
-        sqlx::query(AssertSqlSafe(rest)).execute(&stack.db).await.unwrap();
-        sqlx::query("delete from videos where visibility = 'public'").execute(&stack.db).await.unwrap();
+        let rest = if list.table == "videos" {
+            format!("{rest} where visibility = 'public'")
+        } else {
+            rest
+        };
+        sqlx::query(AssertSqlSafe(rest))
+            .execute(&stack.db)
+            .await
+            .unwrap();
+        sqlx::query("delete from videos where visibility = 'public'")
+            .execute(&stack.db)
+            .await
+            .unwrap();
     }
     stack.stop().await;
 }

@@ -45,8 +45,20 @@ async fn count_words(stack: &Stack) {
 async fn words_are_found_in_titles_tags_owners_and_descriptions_in_this_order() {
     let stack = Stack::start().await;
     let (ann, bob) = (stack.person("ann").await, stack.person("lanterns").await);
-    let told = video(&stack, &ann, 60.0, json!({"title": "Evening", "description": "We lit lanterns."})).await;
-    let tagged = video(&stack, &ann, 60.0, json!({"title": "Morning", "tags": ["lanterns"]})).await;
+    let told = video(
+        &stack,
+        &ann,
+        60.0,
+        json!({"title": "Evening", "description": "We lit lanterns."}),
+    )
+    .await;
+    let tagged = video(
+        &stack,
+        &ann,
+        60.0,
+        json!({"title": "Morning", "tags": ["lanterns"]}),
+    )
+    .await;
     let owned = video(&stack, &bob, 60.0, json!({"title": "Noon"})).await;
     let titled = video(&stack, &ann, 60.0, json!({"title": "Lanterns"})).await;
     video(&stack, &ann, 60.0, json!({"title": "Something else"})).await;
@@ -54,14 +66,20 @@ async fn words_are_found_in_titles_tags_owners_and_descriptions_in_this_order() 
     let order = found(&stack, "lantern").await;
     assert_eq!(order.first(), Some(&titled), "{order:?}");
     assert_eq!(order.last(), Some(&told), "{order:?}");
-    assert!(order.contains(&tagged) && order.contains(&owned) && order.len() == 4, "{order:?}");
+    assert!(
+        order.contains(&tagged) && order.contains(&owned) && order.len() == 4,
+        "{order:?}"
+    );
     assert_eq!(found(&stack, "LANTERNS").await.first(), Some(&titled));
     assert_eq!(found(&stack, "lantern -evening").await.len(), 3);
     assert_eq!(found(&stack, "\"lit lanterns\"").await, [told]);
 
     let page = page(&stack, &[("q", "lanterns")]).await;
     assert_eq!(page["channels"][0]["username"], "lanterns", "{page}");
-    assert_eq!((&page["corrected"], &page["some"]), (&Value::Null, &json!(false)));
+    assert_eq!(
+        (&page["corrected"], &page["some"]),
+        (&Value::Null, &json!(false))
+    );
     stack.stop().await;
 }
 
@@ -69,8 +87,20 @@ async fn words_are_found_in_titles_tags_owners_and_descriptions_in_this_order() 
 async fn chinese_words_are_found_inside_longer_ones() {
     let stack = Stack::start().await;
     let ann = stack.person("ann").await;
-    let market = video(&stack, &ann, 60.0, json!({"title": "週末的台北夜市小吃iPhone開箱"})).await;
-    let night = video(&stack, &ann, 60.0, json!({"title": "夜景與城市", "tags": ["士林夜市"]})).await;
+    let market = video(
+        &stack,
+        &ann,
+        60.0,
+        json!({"title": "週末的台北夜市小吃iPhone開箱"}),
+    )
+    .await;
+    let night = video(
+        &stack,
+        &ann,
+        60.0,
+        json!({"title": "夜景與城市", "tags": ["士林夜市"]}),
+    )
+    .await;
     for (words, expected) in [
         ("台北夜市", vec![&market]),
         ("夜市", vec![&market, &night]),
@@ -123,25 +153,42 @@ async fn only_what_everybody_may_find_is_found_and_edits_count_at_once() {
     let path = format!("/api/videos/{id}");
     assert_eq!(found(&stack, "heron").await, [id.clone()]);
     for visibility in ["unlisted", "private"] {
-        stack.patch_as(&ann, &path, json!({"visibility": visibility})).await;
+        stack
+            .patch_as(&ann, &path, json!({"visibility": visibility}))
+            .await;
         assert!(found(&stack, "heron").await.is_empty(), "{visibility}");
     }
-    stack.patch_as(&ann, &path, json!({"visibility": "public", "title": "Egret"})).await;
+    stack
+        .patch_as(
+            &ann,
+            &path,
+            json!({"visibility": "public", "title": "Egret"}),
+        )
+        .await;
     assert!(found(&stack, "heron").await.is_empty());
     assert_eq!(found(&stack, "egret").await, [id.clone()]);
     for change in ["status = 'failed'", "playable_at = null, status = 'ready'"] {
         let statement = format!("update videos set {change} where id = '{id}'");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&stack.db).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&stack.db)
+            .await
+            .unwrap();
         assert!(found(&stack, "egret").await.is_empty(), "{change}");
     }
-    sqlx::query("update videos set playable_at = now()").execute(&stack.db).await.unwrap();
+    sqlx::query("update videos set playable_at = now()")
+        .execute(&stack.db)
+        .await
+        .unwrap();
     assert_eq!(found(&stack, "egret").await.len(), 1);
     // Into the trash, and gone for good: no word of it is left, not even to be suggested.
     count_words(&stack).await;
     stack.delete_as(&ann, &path).await;
     assert!(found(&stack, "egret").await.is_empty());
     count_words(&stack).await;
-    let left: i64 = sqlx::query_scalar("select count(*) from search_words").fetch_one(&stack.db).await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from search_words")
+        .fetch_one(&stack.db)
+        .await
+        .unwrap();
     assert_eq!(left, 0);
     stack.stop().await;
 }
@@ -156,7 +203,13 @@ async fn filters_narrow_and_sorts_order_page_by_page() {
         let tag = ["river", "lake"][(n % 2) as usize];
         let fields = json!({"title": format!("Kayak number {n}"), "tags": [tag],
                             "category": if n < 3 { Value::from("sport") } else { Value::Null }});
-        let id = video(&stack, owner, [60.0, 600.0, 3_000.0][(n % 3) as usize], fields).await;
+        let id = video(
+            &stack,
+            owner,
+            [60.0, 600.0, 3_000.0][(n % 3) as usize],
+            fields,
+        )
+        .await;
         let statement = "update videos set views = $2, width = $3, height = 2000, created_at = now() - $4 * interval '5 days' where id = $1::uuid";
         sqlx::query(statement)
             .bind(&id)
@@ -169,10 +222,15 @@ async fn filters_narrow_and_sorts_order_page_by_page() {
         all.push(id);
     }
     // Counts do not write the documents; this edit does.
-    sqlx::query("update videos set description = 'x'").execute(&stack.db).await.unwrap();
+    sqlx::query("update videos set description = 'x'")
+        .execute(&stack.db)
+        .await
+        .unwrap();
     let of = |numbers: &[usize]| numbers.iter().map(|n| all[*n].clone()).collect::<Vec<_>>();
     let sorted = async |query: &str| {
-        let mut found = stack.ids_of(None, &format!("/api/search?q=kayak&{query}")).await;
+        let mut found = stack
+            .ids_of(None, &format!("/api/search?q=kayak&{query}"))
+            .await;
         found.sort();
         found
     };
@@ -208,8 +266,15 @@ async fn filters_narrow_and_sorts_order_page_by_page() {
     // A cursor of another question begins anew.
     let first = page(&stack, &[("q", "kayak"), ("limit", "2")]).await;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let other = page(&stack, &[("q", "kayak number"), ("limit", "2"), ("cursor", cursor)]).await;
-    assert_eq!(ids(&other), ids(&page(&stack, &[("q", "kayak number"), ("limit", "2")]).await));
+    let other = page(
+        &stack,
+        &[("q", "kayak number"), ("limit", "2"), ("cursor", cursor)],
+    )
+    .await;
+    assert_eq!(
+        ids(&other),
+        ids(&page(&stack, &[("q", "kayak number"), ("limit", "2")]).await)
+    );
     stack.stop().await;
 }
 
@@ -219,18 +284,28 @@ async fn suggestions_are_words_videos_and_channels() {
     let ann = stack.person("kayakers").await;
     for n in 0..3 {
         let title = format!("Kayak tour {n} 台北夜市");
-        video(&stack, &ann, 60.0, json!({"title": title, "tags": ["kayak camp", "夜市小吃"]})).await;
+        video(
+            &stack,
+            &ann,
+            60.0,
+            json!({"title": title, "tags": ["kayak camp", "夜市小吃"]}),
+        )
+        .await;
     }
     count_words(&stack).await;
     let suggested = async |text: &str| {
-        let request = stack.request(Method::GET, "/api/search/suggest").query(&[("q", text)]);
+        let request = stack
+            .request(Method::GET, "/api/search/suggest")
+            .query(&[("q", text)]);
         let (status, body) = answer(request).await;
         assert_eq!(status, 200, "{body}");
         let items = body["items"].as_array().unwrap().clone();
         assert!(items.len() <= 10);
         let of = |kind: &str| -> Vec<String> {
             let items = items.iter().filter(|item| item["kind"] == kind);
-            items.map(|item| item["text"].as_str().unwrap().to_owned()).collect()
+            items
+                .map(|item| item["text"].as_str().unwrap().to_owned())
+                .collect()
         };
         (of("words"), of("video"), of("channel"))
     };
@@ -239,7 +314,10 @@ async fn suggestions_are_words_videos_and_channels() {
         assert_eq!(words, ["kayak", "kayak camp"], "{text}");
         assert_eq!(channels, ["kayakers"], "{text}");
     }
-    assert_eq!(suggested("big kay").await.0, ["big kayak", "big kayak camp"]);
+    assert_eq!(
+        suggested("big kay").await.0,
+        ["big kayak", "big kayak camp"]
+    );
     assert_eq!(suggested("kayak t").await.1.len(), 3);
     let (words, videos, _) = suggested("夜市").await;
     assert_eq!((words, videos.len()), (vec!["夜市小吃".to_owned()], 3));
@@ -252,21 +330,58 @@ async fn suggestions_are_words_videos_and_channels() {
 async fn questions_that_are_none_are_refused_and_odd_ones_are_answered() {
     let stack = Stack::start().await;
     for path in ["/api/search", "/api/search/suggest"] {
-        for query in ["", "?q=", "?q=%20", "?q=%00", &format!("?q={}", "x".repeat(201))] {
-            let (status, body) = answer(stack.request(Method::GET, &format!("{path}{query}"))).await;
-            assert_eq!((status.as_u16(), &body["code"]), (400, &json!("validation")), "{path}{query}");
+        for query in [
+            "",
+            "?q=",
+            "?q=%20",
+            "?q=%00",
+            &format!("?q={}", "x".repeat(201)),
+        ] {
+            let (status, body) =
+                answer(stack.request(Method::GET, &format!("{path}{query}"))).await;
+            assert_eq!(
+                (status.as_u16(), &body["code"]),
+                (400, &json!("validation")),
+                "{path}{query}"
+            );
         }
-        for text in ["'", "\\", "& | ! ( ) :* <->", "\"", "-", "or", "%", "_", "''夜", "夜'", "-夜", "the", "🦀", "\"夜 市", "＂"] {
+        for text in [
+            "'",
+            "\\",
+            "& | ! ( ) :* <->",
+            "\"",
+            "-",
+            "or",
+            "%",
+            "_",
+            "''夜",
+            "夜'",
+            "-夜",
+            "the",
+            "🦀",
+            "\"夜 市",
+            "＂",
+        ] {
             let request = stack.request(Method::GET, path).query(&[("q", text)]);
             let (status, body) = answer(request).await;
             assert_eq!(status, 200, "{path} {text}: {body}");
         }
     }
-    for query in ["sort=best", "duration=1", "date=now", "quality=8k", "category=x", "limit=0", "limit=101"] {
-        let (status, _) = answer(stack.request(Method::GET, &format!("/api/search?q=x&{query}"))).await;
+    for query in [
+        "sort=best",
+        "duration=1",
+        "date=now",
+        "quality=8k",
+        "category=x",
+        "limit=0",
+        "limit=101",
+    ] {
+        let (status, _) =
+            answer(stack.request(Method::GET, &format!("/api/search?q=x&{query}"))).await;
         assert_eq!(status, 400, "{query}");
     }
-    let (status, _) = answer(stack.request(Method::GET, "/api/search?q=x&cursor=%00nonsense")).await;
+    let (status, _) =
+        answer(stack.request(Method::GET, "/api/search?q=x&cursor=%00nonsense")).await;
     assert_eq!(status, 200);
     stack.stop().await;
 }

@@ -75,7 +75,9 @@ pub async fn recommended(
         _ => None,
     };
     let hot_list = trending::list(&mut *conn, hot).await?;
-    if let Some(l) = hot_list.filter(|_| room(&rows) > 0 && !matches!(after, Some(Place::New { .. }))) {
+    if let Some(l) =
+        hot_list.filter(|_| room(&rows) > 0 && !matches!(after, Some(Place::New { .. })))
+    {
         let from = hot.map_or(0, |place| place.n);
         for (n, id) in trending::ranked(&mut *conn, l, from, &own, room(&rows)).await? {
             let hot = trending::Place { l, n };
@@ -166,5 +168,8 @@ async fn newest(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.created_at)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.created_at))
+        .collect())
 }

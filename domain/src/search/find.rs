@@ -5,10 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{
-    question::Question,
-    words::corrected,
-};
+use super::{question::Question, words::corrected};
 use crate::{
     ids::{UserId, VideoId},
     keyset::{Page, Wanted},
@@ -108,7 +105,7 @@ const RELEVANCE: &str = concat!(
     fitting!(),
     " order by d.reach desc, d.video_id desc limit 1000),
           scored as (
-         select video_id, (1000000 * ts_rank('{0.05,0.2,0.5,1}', words, search_question($1, $2), 1) * (1 + reach / 40.0))::int8 as key
+         select video_id, (1000000 * ts_rank('{0.05,0.2,0.5,1}', words, search_question($1, $2), 1) * (1 + reach / 40.0::float8))::int8 as key
            from hits)
      select video_id, key from scored
       where $10::int8 is null or (key, video_id) < ($10, $11::uuid)

@@ -47,7 +47,11 @@ impl Question {
                     }
                     question.words.push(' ');
                 }
-                Piece::Run { without: false, first, .. } => {
+                Piece::Run {
+                    without: false,
+                    first,
+                    ..
+                } => {
                     if !question.starts.is_empty() {
                         question.starts.push_str(" & ");
                     }
@@ -58,7 +62,11 @@ impl Question {
                 Piece::Run { .. } => {}
             }
         }
-        question.words = question.words.split_whitespace().collect::<Vec<_>>().join(" ");
+        question.words = question
+            .words
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         question
     }
 
@@ -183,7 +191,10 @@ mod tests {
 
     #[test]
     fn short_words_and_numbers_are_not_misspelt() {
-        assert_eq!(spelt("the Skatebord trick 2024 夜市"), ["skatebord", "trick"]);
+        assert_eq!(
+            spelt("the Skatebord trick 2024 夜市"),
+            ["skatebord", "trick"]
+        );
         assert_eq!(last_run("see 夜市").as_deref(), Some("夜市"));
         assert_eq!(last_run("夜市 see"), None);
         assert_eq!(last_run("夜"), None);

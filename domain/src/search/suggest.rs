@@ -45,7 +45,11 @@ pub async fn suggest(conn: &mut PgConnection, text: &str) -> Result<Vec<Suggesti
     if words.is_empty() && length >= 4 {
         words = alike(conn, &text).await?;
     }
-    let videos = if length >= 2 { titles(conn, &text).await? } else { Vec::new() };
+    let videos = if length >= 2 {
+        titles(conn, &text).await?
+    } else {
+        Vec::new()
+    };
     let names = channels(&mut *conn, &text, CHANNELS).await?;
 
     let room = MOST_SUGGESTIONS - videos.len() - names.len();

@@ -61,12 +61,14 @@ pub(super) async fn corrected(
         return Ok(None);
     }
     let text = normal(text).to_lowercase();
-    let spelt = text.split_inclusive(|c: char| !c.is_alphanumeric()).map(|part| {
-        let word = part.trim_end_matches(|c: char| !c.is_alphanumeric());
-        match better.iter().find(|found| found.word == word) {
-            Some(found) => format!("{}{}", found.near, &part[word.len()..]),
-            None => part.to_owned(),
-        }
-    });
+    let spelt = text
+        .split_inclusive(|c: char| !c.is_alphanumeric())
+        .map(|part| {
+            let word = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+            match better.iter().find(|found| found.word == word) {
+                Some(found) => format!("{}{}", found.near, &part[word.len()..]),
+                None => part.to_owned(),
+            }
+        });
     Ok(Some(spelt.collect()))
 }

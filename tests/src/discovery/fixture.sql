@@ -1,10 +1,8 @@
 -- A platform with $VIDEOS videos, the same every time: titles in Chinese, English and both, words and tags as skewed as those
--- of people, a creator with very many videos, most of them hardly watched and a few by millions.
-select setseed(0.42);
-set work_mem = '256MB';
-set maintenance_work_mem = '512MB';
-set synchronous_commit = off;
+-- of people, a creator with very many videos, most of them hardly watched and a few by millions. In stages, each of which is
+-- a transaction: interrupted, it is gone on with.
 
+-- stage: words and people
 create function fixture_id(at timestamptz, n bigint) returns uuid language sql immutable as $$
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(n % 4096), 3, '0') || '8'
             || substr(md5(n::text), 1, 15))::uuid
@@ -30,12 +28,12 @@ create function fixture_zh(k integer) returns text language sql immutable as $$
 $$;
 
 -- Indexes are sorted at the end and not grown; triggers would do by rows what is done by sets below.
-create temp table put_off as
+create table fixture.put_off as
 select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition from pg_index
  where indrelid in ('videos'::regclass, 'search_documents'::regclass, 'video_popularity'::regclass, 'watch_history'::regclass, 'search_words'::regclass)
    and not indisunique;
 do $$ declare v record; begin
-    for v in select * from put_off loop execute format('drop index %s', v.name); end loop;
+    for v in select * from fixture.put_off loop execute format('drop index %s', v.name); end loop;
 end $$;
 alter table videos disable trigger user;
 alter table search_documents disable trigger user;
@@ -44,8 +42,11 @@ insert into users (id, username, email, password)
 select fixture_id(now() - interval '3 years' + n * interval '1 minute', n),
        fixture_en((n % 3400)::int) || n, n || '@example.org', 'x'
   from generate_series(1, greatest(50, $VIDEOS / 50)) as g (n);
-create temp table people as select id, row_number() over (order by id) as n from users;
-create unique index on people (n);
+create table fixture.people as select id, row_number() over (order by id) as n from users;
+create unique index on fixture.people (n);
+
+-- stage: videos
+select setseed(0.42);
 
 insert into videos (id, user_id, title, description, tags, category, original_key, original_etag, original_name, file_size, status, stage,
                     visibility, processing_progress, width, height, duration, playable_at, published_at, created_at, updated_at, views, likes)
@@ -58,7 +59,7 @@ select fixture_id(t.at, t.n), p.id, left(t.title, 100), t.title || E'\n' || t.wo
   from (select n, now() - interval '2 years' + n * interval '2 years' / $VIDEOS as at,
                case when n % 20 < 11 then said.zh when n % 20 < 18 then said.en else said.en || ' ' || said.zh end as title,
                said.zh || ' ' || said.en as words,
-               case when n % 40 = 0 then 1 else 1 + floor((select count(*) from people) * power(random(), 2))::bigint end as owner,
+               case when n % 40 = 0 then 1 else 1 + floor((select count(*) from fixture.people) * power(random(), 2))::bigint end as owner,
                (select array_agg(distinct tag) from (
                     select case when i % 2 = 0 then fixture_zh(floor(400 * power(random(), 3))::int) else fixture_en(floor(300 * power(random(), 3))::int) end as tag
                       from generate_series(1, 2 + n % 4) i) t) as tags
@@ -67,29 +68,48 @@ select fixture_id(t.at, t.n), p.id, left(t.title, 100), t.title || E'\n' || t.wo
                        (select string_agg(w, '') from (select fixture_zh(floor(6000 * power(random() + 0 * i, 6))::int) as w
                                                            from generate_series(1, 2 + n % 4) i) said) as zh
                   from generate_series(1, $VIDEOS) as g (n) offset 0) said offset 0) t
-  join people p on p.n = t.owner;
+  join fixture.people p on p.n = t.owner;
+
+-- stage: documents
 
 insert into video_popularity (video_id, views, heat)
 select id, views, case when views > 0 then heat_after(null, greatest(1, views / 500), created_at + (now() - created_at) * random()) end from listed_videos;
+-- Two steps, since only the first can be done by several processors.
+create unlogged table fixture.lexed as
+select v.id as video_id, v.user_id, lower(v.title) as title, search_lexemes(v.title, v.tags, u.username::text, v.description) as words,
+       search_said(v.title, v.tags) as said, v.tags, v.category, least(v.width, v.height) as quality, v.duration,
+       search_reach(v.views) as reach, v.created_at
+  from videos v join users u on u.id = v.user_id
+ where v.id in (select id from listed_videos);
 insert into search_documents (video_id, user_id, title, words, said, tags, category, quality, duration, reach, created_at)
-select v.id, v.user_id, lower(v.title), search_lexemes(v.title, v.tags, u.username::text, v.description), search_said(v.title, v.tags), v.tags,
-       v.category, least(v.width, v.height), v.duration, search_reach(v.views), v.created_at
-  from listed_videos l join videos v on v.id = l.id join users u on u.id = v.user_id;
+select video_id, user_id, title, words, said, tags, category, quality, duration, reach, created_at from fixture.lexed order by created_at;
+drop table fixture.lexed;
+
+-- stage: viewers
+select setseed(0.43);
 insert into search_words (word, documents)
 select word, count(*) from search_documents, unnest(said) as word group by word;
 -- What a thousand people watched, most of them the same.
 insert into watch_history (user_id, video_id, position, said_at, watched_at)
 select p.id, v.id, 10, now(), now() - interval '1 year' * random()
-  from (select id, n from people order by n limit 1000) p, generate_series(1, 40) as i,
+  from (select id, n from fixture.people order by n limit 1000) p, generate_series(1, 40) as i,
        lateral (select 1 + floor($VIDEOS * power(random() + 0 * i * p.n, 3)) as nth) x,
        lateral (select id from videos where id >= fixture_id(now() - interval '2 years' + x.nth * interval '2 years' / $VIDEOS, 0) order by id limit 1) v
 on conflict do nothing;
 insert into follows (follower_id, creator_id)
-select a.id, b.id from people a join people b on b.n <= 30 where a.n between 100 and 1000 and a.n % 7 = b.n % 7;
+select a.id, b.id from fixture.people a join fixture.people b on b.n <= 30 where a.n between 100 and 1000 and a.n % 7 = b.n % 7;
 
+-- stage: indexes
+do $$ declare v record; begin
+    for v in select * from fixture.put_off loop
+        execute v.definition;
+        delete from fixture.put_off where name = v.name;
+        commit;
+    end loop;
+end $$;
+
+-- stage: end
 alter table videos enable trigger user;
 alter table search_documents enable trigger user;
-do $$ declare v record; begin
-    for v in select * from put_off loop execute v.definition; end loop;
-end $$;
 drop function fixture_id, fixture_en, fixture_zh;
+drop table fixture.people, fixture.put_off;

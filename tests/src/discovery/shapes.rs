@@ -55,7 +55,8 @@ impl World {
             recommend::refresh(&mut conn, &CoViewing, &people).await?;
         }
         // Each as many videos as another, the busiest among them.
-        let ids = "select user_id from search_documents group by user_id order by count(*) desc limit 40";
+        let ids =
+            "select user_id from search_documents group by user_id order by count(*) desc limit 40";
         let creators = sqlx::query_scalar(ids).fetch_all(&mut *conn).await?;
         let ids = "select video_id from search_documents order by md5(video_id::text) limit 200";
         let videos = sqlx::query_scalar(ids).fetch_all(&mut *conn).await?;
@@ -80,7 +81,12 @@ async fn deep(conn: &mut PgConnection, sort: SearchSort) -> Result<String> {
     wanted.limit = 100;
     for _ in 0..DEEP {
         let found = search::find(conn, &filter, &wanted).await?;
-        wanted.cursor = Some(found.page.next_cursor.context("the platform is too small")?);
+        wanted.cursor = Some(
+            found
+                .page
+                .next_cursor
+                .context("the platform is too small")?,
+        );
     }
     wanted.cursor.context("no page was turned")
 }
@@ -93,10 +99,16 @@ fn page(cursor: Option<&str>) -> Wanted {
 }
 
 fn nth<T: Copy>(all: &[T], n: usize) -> Result<T> {
-    all.get(n % all.len().max(1)).copied().context("there is none")
+    all.get(n % all.len().max(1))
+        .copied()
+        .context("there is none")
 }
 
-async fn find(conn: &mut PgConnection, filter: SearchFilter, cursor: Option<&str>) -> Result<usize> {
+async fn find(
+    conn: &mut PgConnection,
+    filter: SearchFilter,
+    cursor: Option<&str>,
+) -> Result<usize> {
     let found = search::find(conn, &filter, &page(cursor)).await?;
     Ok(found.page.items.len())
 }
@@ -119,12 +131,37 @@ macro_rules! shapes {
 }
 
 // From words that everybody says to words that nearly nobody does.
-const ENGLISH: &[&str] = &["travel", "vlog how", "night market", "street food", "guitar lesson", "skateboard tricks", "kelim", "minecraft -travel"];
+const ENGLISH: &[&str] = &[
+    "travel",
+    "vlog how",
+    "night market",
+    "street food",
+    "guitar lesson",
+    "skateboard tricks",
+    "kelim",
+    "minecraft -travel",
+];
 const CHINESE: &[&str] = &["台北", "夜市", "旅行", "單車", "維修", "北夜", "理財", "夜"];
 const LONG_CHINESE: &[&str] = &["台北夜市", "夜市小吃", "露營料理", "滑板教學"];
 const MISSPELT: &[&str] = &["skatebord", "minecarft", "guittar", "mountian hikking"];
-const NEVER_TOGETHER: &[&str] = &["travel zydrikwood", "vlog chaverum flesolic", "台北 夜市 travel vlog how make", "nobodysaysthis"];
-const TYPED: &[&str] = &["t", "tr", "trav", "night m", "夜", "夜市", "台北", "k", "skatebord", "ba"];
+const NEVER_TOGETHER: &[&str] = &[
+    "travel zydrikwood",
+    "vlog chaverum flesolic",
+    "台北 夜市 travel vlog how make",
+    "nobodysaysthis",
+];
+const TYPED: &[&str] = &[
+    "t",
+    "tr",
+    "trav",
+    "night m",
+    "夜",
+    "夜市",
+    "台北",
+    "k",
+    "skatebord",
+    "ba",
+];
 
 shapes! {
     "search_english" => |conn, _world, n| find(conn, words(ENGLISH, n), None).await,
@@ -156,6 +193,11 @@ shapes! {
         let ids: Vec<VideoId> = found.items.iter().map(|video| video.id).collect();
         Ok(Video::find_all(conn, &ids).await?.len())
     },
+    "list_by_views" => |conn, _world, _n| Ok(videos::list(conn, &Filter { sort: videos::Sort::Views, limit: PAGE, ..Filter::default() }).await?.items.len()),
+    "list_by_title" => |conn, _world, _n| Ok(videos::list(conn, &Filter { sort: videos::Sort::Title, limit: PAGE, ..Filter::default() }).await?.items.len()),
+    "list_of_tag" => |conn, _world, n| Ok(videos::list(conn, &Filter {
+        tag: Some(["travel", "夜市", "zydrikwood"][n % 3].into()), limit: PAGE, ..Filter::default()
+    }).await?.items.len()),
     "feed" => |conn, world, n| Ok(follows::feed(conn, nth(&world.people, n)?, &page(None)).await?.items.len()),
     "history" => |conn, world, n| Ok(history::watched(conn, nth(&world.people, n)?, None, &page(None)).await?.items.len()),
     "channel_new" => |conn, world, n| Ok(channels::videos(conn, nth(&world.creators, n)?, ChannelSort::New, &page(None)).await?.items.len()),

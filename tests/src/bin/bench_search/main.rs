@@ -33,9 +33,15 @@ impl Wishes {
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
-            let mut value = || words.next().with_context(|| format!("{word} wants a value"));
+            let mut value = || {
+                words
+                    .next()
+                    .with_context(|| format!("{word} wants a value"))
+            };
             match word.as_str() {
-                "--videos" => wishes.videos = value()?.parse().context("--videos wants a number")?,
+                "--videos" => {
+                    wishes.videos = value()?.parse().context("--videos wants a number")?
+                }
                 "--runs" => wishes.runs = value()?.parse().context("--runs wants a number")?,
                 "--folder" => wishes.folder = value()?.into(),
                 _ => wishes.ids.push(word),
@@ -61,7 +67,11 @@ async fn main() -> Result<()> {
     let measured = measure(&server, &wishes).await;
     server.stop().await;
     let whole = measured?;
-    anyhow::ensure!(whole.is_empty(), "large tables were read whole: {}", whole.join("; "));
+    anyhow::ensure!(
+        whole.is_empty(),
+        "large tables were read whole: {}",
+        whole.join("; ")
+    );
     Ok(())
 }
 
@@ -81,9 +91,11 @@ async fn measure(server: &Postgres, wishes: &Wishes) -> Result<Vec<String>> {
 
 /// The platform, made unless it is there.
 async fn platform(server: &Postgres, videos: u32) -> Result<PgPool> {
-    let version = FIXTURE.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let version = FIXTURE
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     let name = format!("search_{videos}_{version:016x}");
     server.create_database(&name).await?;
     let db = PgPoolOptions::new()
@@ -91,15 +103,15 @@ async fn platform(server: &Postgres, videos: u32) -> Result<PgPool> {
         .connect_with(server.connect_options(&name))
         .await?;
     millrace_jobs::migrate(&db).await.with_context(|| {
-        format!("the schema of {name} is another one: delete {}", server.folder().display())
+        format!(
+            "the schema of {name} is another one: delete {}",
+            server.folder().display()
+        )
     })?;
-    let made: bool = sqlx::query_scalar("select exists (select from search_documents)").fetch_one(&db).await?;
-    if !made {
-        eprintln!("making {videos} videos, once");
-        let started = Instant::now();
-        discovery::fill(&db, videos).await?;
-        eprintln!("made in {:.0} s", started.elapsed().as_secs_f64());
-    }
+    eprintln!("making {videos} videos, unless they are there");
+    let started = Instant::now();
+    discovery::fill(&db, videos).await?;
+    eprintln!("there after {:.0} s", started.elapsed().as_secs_f64());
     Ok(db)
 }
 
@@ -110,11 +122,16 @@ async fn ask(db: &PgPool, world: &World, shape: &Shape, wishes: &Wishes) -> Resu
     for n in 0..warm + wishes.runs {
         let mut tx = db.begin().await?;
         let started = Instant::now();
-        answers += (shape.run)(&mut tx, world, n).await.with_context(|| shape.name)?;
+        answers += (shape.run)(&mut tx, world, n)
+            .await
+            .with_context(|| shape.name)?;
         let took = started.elapsed();
         if n < warm {
             for (table, rows) in discovery::read_whole(&mut tx).await? {
-                whole.push(format!("{} read {rows} rows of {table} in its question {n}", shape.name));
+                whole.push(format!(
+                    "{} read {rows} rows of {table} in its question {n}",
+                    shape.name
+                ));
             }
         } else {
             times.push(took.as_secs_f64() * 1_000.0);
@@ -122,7 +139,11 @@ async fn ask(db: &PgPool, world: &World, shape: &Shape, wishes: &Wishes) -> Resu
         tx.rollback().await?;
     }
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() - 1) as f64 * share).round() as usize).map_or(0.0, |ms| (ms * 100.0).round() / 100.0);
+    let at = |share: f64| {
+        times
+            .get(((times.len() - 1) as f64 * share).round() as usize)
+            .map_or(0.0, |ms| (ms * 100.0).round() / 100.0)
+    };
     println!(
         "{}",
         json!({
