@@ -42,7 +42,6 @@ export default {
     any: 'Any',
     ofChannel: 'Channel: {name}',
     withTag: 'Tag: {name}',
-    remove: 'Remove “{name}”',
     channels: 'Channels',
     trending: 'Trending',
     trendingText: 'What many people watch these days.',

@@ -42,7 +42,6 @@ export default {
     any: '不限',
     ofChannel: '頻道：{name}',
     withTag: '標籤：{name}',
-    remove: '移除「{name}」',
     channels: '頻道',
     trending: '發燒影片',
     trendingText: '這幾天很多人在看的影片。',
