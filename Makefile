@@ -86,6 +86,13 @@ lighthouse: deps-tests $(WEB) $(LIGHTHOUSE) ## Measure home, video and upload pa
 	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin stage -- \
 		node frontend/lighthouse/run.mjs
 
+# A million videos, made once in FOLDER (some ten minutes, 4 GB). VIDEOS=20000 is quick; IDS=search_chinese asks less.
+.PHONY: bench-search
+bench-search: deps ## Measure search, suggestions and lists among a million videos, as JSON lines
+	cargo build --locked --release --package millrace-tests --bin bench_search
+	$${CARGO_TARGET_DIR:-target}/release/bench_search $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(FOLDER),--folder $(FOLDER)) $${IDS:-}
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

@@ -11,6 +11,8 @@ mod admin;
 mod app;
 /// Who asks.
 mod auth;
+/// Search, trending, recommendations.
+mod discovery;
 /// The links that end mail of a kind.
 mod email;
 /// Whether the process lives and can serve.

@@ -20,6 +20,7 @@ use crate::{auth::REFRESH_COOKIE, router};
         (name = "uploads", description = "Files on their way in"),
         (name = "videos", description = "Videos"),
         (name = "channels", description = "Creators, and who follows them"),
+        (name = "discovery", description = "Search, trending, recommendations"),
         (name = "viewers", description = "What viewers do with videos"),
         (name = "moderation", description = "Reports, decisions of staff, and appeals"),
         (name = "playback", description = "Playlists and redirects to media"),

@@ -24,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, email, health, metrics, moderation, notifications, openapi,
+    account, admin, app::App, auth, discovery, email, health, metrics, moderation, notifications, openapi,
     playback, problem::Problem, relay, security, social, trace, unread, uploads, videos, web,
 };
 
@@ -46,6 +46,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(videos::routes::router())
         .merge(playback::routes::router())
         .merge(social::router())
+        .merge(discovery::router())
         .merge(playback::extras::router())
         .merge(relay::routes::router())
         .merge(email::router())

@@ -105,7 +105,7 @@ pub async fn unfinished(
     .await
 }
 
-/// Forgets one video, or with `None` all of them.
+/// Forgets one video, or with `None` all of them and what was recommended for them.
 ///
 /// # Errors
 /// Those of the statement.
@@ -115,7 +115,8 @@ pub async fn forget(
     video: Option<VideoId>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "delete from watch_history where user_id = $1 and ($2::uuid is null or video_id = $2)",
+        "with unknown as (delete from recommendations where user_id = $1 and $2::uuid is null)
+         delete from watch_history where user_id = $1 and ($2::uuid is null or video_id = $2)",
         user.0,
         video.map(|id| id.0),
     )

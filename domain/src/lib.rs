@@ -34,14 +34,20 @@ pub mod moderation;
 pub mod notifications;
 /// Playlists, and what to watch later.
 pub mod playlists;
+/// What somebody may like.
+pub mod recommend;
 /// Videos that go with one.
 pub mod related;
 /// Reports of what breaks rules.
 pub mod reports;
+/// Videos and channels by words.
+pub mod search;
 /// Objects in S3.
 pub mod storage;
 /// What nothing needs any more.
 pub mod sweeps;
+/// What many watch these days.
+pub mod trending;
 /// Files on their way in.
 pub mod uploads;
 /// Videos, their renditions, chunks, segments and live view.

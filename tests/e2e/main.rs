@@ -11,6 +11,8 @@ mod copies;
 mod crash;
 /// How bytes reach players.
 mod delivery;
+/// Finding videos among many.
+mod discovery;
 /// Mail and servers that do not want it.
 mod email;
 /// People who leave, and those who take a copy.

@@ -14,6 +14,8 @@ mod command;
 mod database;
 /// Videos without the API, for tests of workers alone.
 mod direct;
+/// Finding videos among very many.
+pub mod discovery;
 /// Programs that `deploy/install-deps.sh` puts in the cache folder.
 mod installed;
 /// Everything as processes that can be killed.

@@ -66,7 +66,7 @@ impl From<Channel> for ChannelView {
 }
 
 /// Where an avatar is shown, by what the person's row says.
-pub(super) fn avatar_url(folder: Option<&str>) -> Option<String> {
+pub(crate) fn avatar_url(folder: Option<&str>) -> Option<String> {
     folder.and_then(Avatar::address)
 }
 

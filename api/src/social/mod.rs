@@ -1,7 +1,7 @@
 //! What viewers do: follow creators, like and watch videos, comment, keep what they watched and want to watch.
 
 /// Creators as others see them.
-mod channels;
+pub(crate) mod channels;
 /// What people write below videos.
 mod comments;
 /// Following.
@@ -11,7 +11,7 @@ mod history;
 /// Likes.
 mod likes;
 /// Pages of lists.
-mod pages;
+pub(crate) mod pages;
 /// The items of playlists.
 mod playlist_items;
 /// Playlists.

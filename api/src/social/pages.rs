@@ -53,7 +53,7 @@ pub(crate) fn wanted(cursor: Option<String>, limit: Option<i64>) -> Result<Wante
 }
 
 /// The views of a page of videos, in its order. One that vanished since is left out.
-pub(super) async fn video_page(
+pub(crate) async fn video_page(
     conn: &mut PgConnection,
     page: Page<VideoId>,
     playback: &Playback,
@@ -69,7 +69,7 @@ pub(super) async fn video_page(
 }
 
 /// The views of videos in this order; none for those that are gone.
-pub(super) async fn views_of(
+pub(crate) async fn views_of(
     conn: &mut PgConnection,
     ids: &[VideoId],
     playback: &Playback,
@@ -82,7 +82,7 @@ pub(super) async fn views_of(
 }
 
 /// The video, if `viewer` may watch it: 404 otherwise.
-pub(super) async fn watchable(
+pub(crate) async fn watchable(
     conn: &mut PgConnection,
     id: VideoId,
     viewer: Option<UserId>,
@@ -94,7 +94,7 @@ pub(super) async fn watchable(
 }
 
 /// Takes one of the small things that a person may do: 429 when there were too many.
-pub(super) async fn gesture(app: &App, user: UserId) -> Result<(), Problem> {
+pub(crate) async fn gesture(app: &App, user: UserId) -> Result<(), Problem> {
     let key = format!("gesture:{user}");
     match accounts::take(&app.db, &key, app.settings.gesture_bucket).await? {
         Some(wait) => Err(Problem::throttled(wait)),

@@ -38,7 +38,7 @@ async fn list_related(
 ) -> Result<Json<Vec<VideoView>>, Problem> {
     let mut conn = app.db.acquire().await?;
     watchable(&mut conn, id, caller.id()).await?;
-    let ids = related::related(&mut *conn, id, MOST).await?;
+    let ids = related::related(&mut conn, id, MOST).await?;
     let views = views_of(&mut conn, &ids, &app.playback).await?;
     Ok(Json(views.into_iter().flatten().collect()))
 }

@@ -48,8 +48,8 @@ mod notifications;
 mod openapi;
 /// What others' things look like: nothing.
 mod ownership;
-/// Pages while rows come and go.
-mod pagination;
+/// Pages of lists while things come and go.
+mod pages;
 /// Playlists and redirects.
 mod playback;
 /// Playlists, and what to watch later.
@@ -60,6 +60,8 @@ mod profile;
 mod related;
 /// What comes through the socket.
 mod relay;
+/// Search and suggestions.
+mod search;
 /// Codes besides the password.
 mod second_factor;
 /// A client of the socket.
@@ -74,6 +76,8 @@ mod statistics;
 mod sweeps;
 /// Pictures of videos.
 mod thumbnails;
+/// What many watch, and what somebody may like.
+mod trending;
 /// Uploads as far as they go without a store.
 mod uploads;
 /// What counts as a view.

@@ -71,6 +71,10 @@ const PARTS: [(&str, &str); 12] = [
         "select jsonb_agg(to_jsonb(r)) from (select * from watch_history where user_id = $1) r",
     ),
     (
+        "recommendations",
+        "select jsonb_agg(to_jsonb(r)) from (select videos, made_at, model from recommendations where user_id = $1) r",
+    ),
+    (
         "playlists",
         "select jsonb_agg(to_jsonb(r) order by r.created_at) from (
             select p.*, (select jsonb_agg(i.video_id order by i.position) from playlist_items i where i.playlist_id = p.id)

@@ -1327,6 +1327,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Videos that everybody may find, by words, and channels by name. Words of Chinese, Japanese and Korean are found inside
+         *     longer ones. What nobody says is looked for as it is probably spelt (`corrected`), and then by some of the words (`some`).
+         */
+        get: operations["search_videos"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody who typed this may be looking for: words, then videos, then channels. */
+        get: operations["list_suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads": {
         parameters: {
             query?: never;
@@ -1406,6 +1443,40 @@ export interface paths {
         };
         /** Public videos that can be watched, or one's own. */
         get: operations["list_videos"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/recommended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller may like, by what they watched; then what is trending, then what is new. Visitors get the latter two. */
+        get: operations["list_recommended"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/videos/trending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What many watch these days, most of all first. Views weigh half as much a day later. */
+        get: operations["list_trending"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2313,6 +2384,14 @@ export interface components {
             /** @description User name or email address. */
             identifier: string;
         };
+        /** @description A channel whose name is like the words. */
+        FoundChannel: {
+            avatar_url: string | null;
+            /** Format: int64 */
+            followers: number;
+            id: components["schemas"]["UserId"];
+            username: string;
+        };
         /** @description The process lives. */
         Health: {
             /** @example ok */
@@ -2906,6 +2985,18 @@ export interface components {
              */
             publish_at: string;
         };
+        /** @description A page of what was found. */
+        SearchPage: {
+            /** @description Channels whose name is like the words; on the first page only. */
+            channels: components["schemas"]["FoundChannel"][];
+            /** @description What was looked for instead, because no video has the words as they were typed. */
+            corrected: string | null;
+            items: components["schemas"]["Video"][];
+            /** @description For the next page; none on the last. */
+            next_cursor: string | null;
+            /** @description No video has all the words; these have some of them. */
+            some: boolean;
+        };
         /** @description Whether log-in asks for a code. */
         SecondFactor: {
             enabled: boolean;
@@ -2996,6 +3087,22 @@ export interface components {
          * @enum {string}
          */
         Status: "processing" | "ready" | "failed";
+        /** @description One suggestion. */
+        Suggestion: {
+            kind: components["schemas"]["SuggestionKind"];
+            /** @description Words, a title, or a name. */
+            text: string;
+            video_id: components["schemas"]["VideoId"] | null;
+        };
+        /**
+         * @description What a suggestion leads to.
+         * @enum {string}
+         */
+        SuggestionKind: "words" | "video" | "channel";
+        /** @description Suggestions, the likeliest first, at most ten. */
+        SuggestionList: {
+            items: components["schemas"]["Suggestion"][];
+        };
         /**
          * @description What is reported.
          * @enum {string}
@@ -9134,6 +9241,100 @@ export interface operations {
             };
         };
     };
+    search_videos: {
+        parameters: {
+            query: {
+                /** @description Words; `"a phrase"`, `-without`, and `or` are understood. */
+                q: string;
+                sort?: "relevance" | "new" | "views";
+                duration?: "short" | "medium" | "long";
+                date?: "day" | "week" | "month" | "year";
+                quality?: "hd" | "full_hd" | "uhd";
+                /** @description Only of the channel with this name. */
+                owner?: string;
+                /** @description Only those with this tag. */
+                tag?: string;
+                /** @description Only of this kind. */
+                category?: "film" | "music" | "gaming" | "sport" | "travel" | "people" | "comedy" | "news" | "howto" | "education" | "science" | "animals" | "vehicles" | "society";
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: the token is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_suggestions: {
+        parameters: {
+            query: {
+                /** @description What was typed so far. */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionList"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: the token is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_uploads: {
         parameters: {
             query?: never;
@@ -9621,6 +9822,90 @@ export interface operations {
             };
             /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_recommended: {
+        parameters: {
+            query?: {
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: the token is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_trending: {
+        parameters: {
+            query?: {
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: the token is not valid any more */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

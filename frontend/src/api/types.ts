@@ -62,6 +62,9 @@ export type Thumbnail = Schemas['Thumbnail']
 export type ThumbnailList = Schemas['ThumbnailList']
 export type ThumbnailTarget = Schemas['ThumbnailTarget']
 
+export type SearchPage = Schemas['SearchPage']
+export type Suggestion = Schemas['Suggestion']
+
 export type HistoryPage = Schemas['HistoryPage']
 export type WatchedVideo = Schemas['WatchedVideo']
 export type Playlist = Schemas['Playlist']

@@ -4,6 +4,7 @@ import type admin from '@/features/admin/texts.en'
 import type account from '@/features/auth/texts.en'
 import type channels from '@/features/channels/texts.en'
 import type comments from '@/features/comments/texts.en'
+import type discovery from '@/features/discovery/texts.en'
 import type studio from '@/features/studio/texts.en'
 import type moderation from '@/features/moderation/texts.en'
 import type notifications from '@/features/notifications/texts.en'
@@ -20,7 +21,7 @@ declare module 'vue-i18n' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the library wants an interface to extend
   export interface DefineLocaleMessage extends Messages {}
 }
-type Messages = typeof en & typeof admin & typeof account & typeof channels & typeof comments & typeof keep & typeof moderation & typeof notifications & typeof studio
+type Messages = typeof en & typeof admin & typeof account & typeof channels & typeof comments & typeof discovery & typeof keep & typeof moderation & typeof notifications & typeof studio
 /** A file may add to a group of another, such as `errors`. */
 type Load = () => Promise<{ default: { [Group in keyof Messages]?: Partial<Messages[Group]> } }>
 

@@ -7,6 +7,7 @@ import { i18n } from '@/i18n'
 import { authRoutes } from '@/features/auth/routes'
 import { channelRoutes } from '@/features/channels/routes'
 import { keepRoutes } from '@/features/playlists/routes'
+import { discoveryRoutes } from '@/features/discovery/routes'
 import { homeRoutes } from '@/features/home/routes'
 import { inviteRoutes } from '@/features/invites/routes'
 import { profileRoutes } from '@/features/profile/routes'
@@ -34,6 +35,7 @@ declare module 'vue-router' {
 
 const routes: RouteRecordRaw[] = [
   ...homeRoutes,
+  ...discoveryRoutes,
   ...authRoutes,
   ...dashboardRoutes,
   ...profileRoutes,

@@ -57,4 +57,10 @@ crate::job::kinds! {
     sweep_uploads::SweepUploads,
     /// Adds views that were noted to the videos.
     flush_views::FlushViews,
+    /// Makes the list of what is watched most these days.
+    rank_trending::RankTrending,
+    /// Makes recommendations.
+    recommend::Recommend,
+    /// Counts the words that videos say.
+    count_search_words::CountSearchWords,
 }
