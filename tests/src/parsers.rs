@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::within;
+use crate::{installed, within};
 
 /// A master playlist with all that it names, as a parser read it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
