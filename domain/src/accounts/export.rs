@@ -8,7 +8,7 @@ use crate::ids::{ExportId, UserId};
 
 /// The parts of a copy: a file name, and the rows as JSON. Secrets (hashes, sealed keys, tokens) are left out by naming
 /// what is in. A table that holds something of people belongs in here.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 13] = [
     (
         "profile",
         "select jsonb_agg(to_jsonb(r)) from (
