@@ -74,6 +74,13 @@ check-api: ## Ask for every operation in every way the document allows, and some
 	deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin check_api -- \
 		--examples $${EXAMPLES:-25} $${SEED:+--seed $$SEED} $${ONLY:-}
 
+# Ten minutes.
+.PHONY: check-pages
+check-pages: deps-tests $(WEB) ## Look at every page with axe: two languages, light and dark, wide and narrow
+	$(CARGO_BUILD) --bins
+	ACCESS=en,zh-TW deploy/with-postgres.sh cargo run --locked --profile $(PROFILE) --package millrace-tests --bin stage -- \
+		npm --prefix frontend run e2e -- access
+
 LIGHTHOUSE := frontend/lighthouse/node_modules/.package-lock.json
 $(LIGHTHOUSE): frontend/lighthouse/package.json frontend/lighthouse/package-lock.json
 	cd frontend/lighthouse && npm ci --no-audit --no-fund --loglevel=error

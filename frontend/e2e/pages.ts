@@ -8,6 +8,8 @@ export interface Pages {
   person: Person
   /** For everybody. */
   open: string[]
+  /** Those of them that are others for who is logged in. */
+  other: string[]
   /** For visitors alone. */
   guest: string[]
   /** For people who are logged in. */
@@ -55,6 +57,7 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
   return {
     person,
     open: ['/', '/?q=mill', '/?q=nothing-like-it', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`, `/embed/${id}`, '/unsubscribe?token=x', '/no/such/page'],
+    other: ['/', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`],
     guest: ['/login', '/register', '/forgot', '/reset?token=x', '/verify?token=x'],
     own: [
       '/dashboard',
