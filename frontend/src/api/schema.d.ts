@@ -4,6 +4,98 @@
  */
 
 export interface paths {
+    "/api/admin/appeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Appeals, each with its decision. */
+        get: operations["list_appeals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/appeals/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers an appeal: accepted, its decision is taken back; otherwise the decision stands. The person is told. */
+        post: operations["answer_appeal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of staff did what, newest first. Rows are never changed. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was decided on one thing, or on anything of one person's; newest first. */
+        get: operations["list_decisions"];
+        put?: never;
+        /**
+         * Decides on something, whether it was reported or not, and does it at once. Its open case is settled, and whoever was
+         *     judged is told, in the application and by mail. Players lose a hidden video within 30 seconds.
+         */
+        post: operations["create_decision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/decisions/{id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a decision back: what it hid is shown again to whom its owner had shown it, who was locked out may come in. An
+         *     appeal that waits is thereby accepted. Takedowns are final.
+         */
+        post: operations["lift_decision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/invites": {
         parameters: {
             query?: never;
@@ -190,6 +282,92 @@ export interface paths {
         /** Starts jobs of a queue again. */
         post: operations["resume_queue"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The queue of what was reported, a case for each thing. */
+        get: operations["list_report_cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/reports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One case: what people said, the thing as it is now, and what was decided before. */
+        get: operations["get_report_case"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The words that comments are refused or held for. */
+        get: operations["list_comment_words"];
+        put?: never;
+        /** Adds a word. It counts for comments that are written from now on: here at once, in other processes within 5 seconds. */
+        post: operations["add_comment_word"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/words/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What the list would do to a comment. */
+        post: operations["try_comment_words"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/words/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a word from the list. */
+        delete: operations["remove_comment_word"];
         options?: never;
         head?: never;
         patch?: never;
@@ -534,6 +712,57 @@ export interface paths {
         get: operations["get_config"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What staff decided about one's own things, newest first. */
+        get: operations["list_own_decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them. */
+        get: operations["get_own_decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/{id}/appeal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says something against a decision: once. Staff answer. */
+        post: operations["create_appeal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1364,6 +1593,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Why one is locked out. The link stays good. */
+        post: operations["get_suspension"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/suspension/appeal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Appeals against being locked out: once. The answer comes by mail. */
+        post: operations["appeal_suspension"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads": {
         parameters: {
             query?: never;
@@ -1969,6 +2232,73 @@ export interface components {
             /** @description `done`, or `requested` where its worker has been asked to stop it. */
             outcome: string;
         };
+        /** @description A word, and what it does to comments. */
+        AddWordRequest: {
+            mode: components["schemas"]["WordMode"];
+            /** @description A word or a phrase. */
+            text: string;
+        };
+        /** @description What staff answer. */
+        AnswerAppealRequest: {
+            /** @description Whether the decision is taken back. */
+            accept: boolean;
+            /** @description What the person is told. */
+            answer: string;
+        };
+        /** @description What was said against a decision. */
+        Appeal: {
+            /** @description What staff answered. */
+            answer: string;
+            body: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            id: components["schemas"]["AppealId"];
+            state: components["schemas"]["AppealState"];
+        };
+        /**
+         * Format: uuid
+         * @description What somebody says against a decision.
+         */
+        AppealId: string;
+        /**
+         * @description How far an appeal is.
+         * @enum {string}
+         */
+        AppealState: "open" | "accepted" | "rejected";
+        /** @description What a person who is locked out says against it. */
+        AppealSuspensionRequest: {
+            body: string;
+            token: string;
+        };
+        /** @description A page of the log. */
+        AuditPage: {
+            items: components["schemas"]["AuditRow"][];
+            /** @description For the next page; none on the last. */
+            next_cursor: string | null;
+        };
+        /** @description Something that was done. */
+        AuditRow: {
+            action: string;
+            /** @description The name as it was. */
+            actor: string;
+            actor_id: components["schemas"]["UserId"] | null;
+            /** @description What of it is so now. */
+            after: unknown;
+            /** @description What of it was so. */
+            before: unknown;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            reason: string;
+            /** @description By which the log lines of the request are found. */
+            request_id: string | null;
+            target: string;
+            /** Format: uuid */
+            target_id: string | null;
+        };
         /** @description Who wrote it. */
         Author: {
             avatar_url: string | null;
@@ -2098,6 +2428,11 @@ export interface components {
             url: string;
         };
         /**
+         * Format: uuid
+         * @description What was reported of one thing since staff last decided on it.
+         */
+        CaseId: string;
+        /**
          * @description What a video is about. The list is fixed, so that the pages can name each in every language.
          * @enum {string}
          */
@@ -2187,6 +2522,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             edited_at: string | null;
+            hidden_by: components["schemas"]["DecisionId"] | null;
             id: components["schemas"]["CommentId"];
             /** @description Whether the caller likes it. */
             liked: boolean;
@@ -2197,6 +2533,7 @@ export interface components {
             /** Format: int32 */
             replies: number;
             video_id: components["schemas"]["VideoId"];
+            withheld: components["schemas"]["Withheld"] | null;
         };
         /**
          * Format: uuid
@@ -2220,6 +2557,28 @@ export interface components {
              */
             total: number;
         };
+        /** @description An entry of the list. */
+        CommentWord: {
+            id: components["schemas"]["WordId"];
+            mode: components["schemas"]["WordMode"];
+            /** @description As it was typed. */
+            text: string;
+        };
+        /** @description The whole list. */
+        CommentWordList: {
+            items: components["schemas"]["CommentWord"][];
+        };
+        /** @description What one person said. */
+        Complaint: {
+            body: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            reason: string;
+            /** @description Told to those who decide, not to auditors; none also for the word list. */
+            reporter: string | null;
+        };
         /** @description What the video is to be called. */
         CompleteUploadRequest: {
             description?: string | null;
@@ -2239,6 +2598,10 @@ export interface components {
             changed: boolean;
             email: string;
         };
+        /** @description What one says against a decision. */
+        CreateAppealRequest: {
+            body: string;
+        };
         /** @description A picture that is to be sent. */
         CreateAvatarRequest: {
             /** @description `image/jpeg`, `image/png` or `image/webp`. */
@@ -2253,6 +2616,22 @@ export interface components {
         CreateCommentRequest: {
             body: string;
             parent_id?: components["schemas"]["CommentId"] | null;
+        };
+        /** @description What is to be done, to what, and why. */
+        CreateDecisionRequest: {
+            /** @description `hide` and `takedown`: videos and comments. `suspend`: channels, by administrators. */
+            action: components["schemas"]["ModerationAction"];
+            /** @description What the person is told besides. */
+            note?: string;
+            reason?: components["schemas"]["Reason"] | null;
+            target: components["schemas"]["Target"];
+            /** Format: uuid */
+            target_id: string;
+            /**
+             * Format: date-time
+             * @description The end of a suspension; left out: until it is lifted.
+             */
+            until?: string | null;
         };
         /** @description An invitation. */
         CreateInviteRequest: {
@@ -2312,6 +2691,47 @@ export interface components {
             token: string;
             /** @description The page to register on, with the token. */
             url: string;
+        };
+        /** @description What staff decided about something. */
+        Decision: {
+            action: components["schemas"]["ModerationAction"];
+            appeal: components["schemas"]["Appeal"] | null;
+            /** @description Whether its owner can still say something against it. */
+            can_appeal: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** @description The title, comment or name as it was. */
+            excerpt: string;
+            id: components["schemas"]["DecisionId"];
+            /** Format: date-time */
+            lifted_at: string | null;
+            lifted_for: components["schemas"]["LiftedFor"] | null;
+            /** @description What the person was told besides. */
+            note: string;
+            /** @description Whose it is. */
+            owner: string | null;
+            reason: components["schemas"]["Reason"] | null;
+            /** @description Who decided; told to staff alone. */
+            staff: string | null;
+            target: components["schemas"]["Target"];
+            /** Format: uuid */
+            target_id: string;
+            /**
+             * Format: date-time
+             * @description The end of a suspension; none: until it is lifted.
+             */
+            until: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description What staff decided about something.
+         */
+        DecisionId: string;
+        /** @description A page of decisions, newest first. */
+        DecisionPage: {
+            items: components["schemas"]["Decision"][];
+            /** @description For the next page; none on the last. */
+            next_cursor: string | null;
         };
         /** @description The password once more. */
         DeleteAccountRequest: {
@@ -2580,6 +3000,15 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /** @description Why it does not stand any more. */
+        LiftDecisionRequest: {
+            note?: string;
+        };
+        /**
+         * @description Why a decision does not stand any more.
+         * @enum {string}
+         */
+        LiftedFor: "staff" | "appeal" | "time";
         /** @description Whether the caller likes a video now, and how many do. */
         LikeState: {
             liked: boolean;
@@ -2651,6 +3080,11 @@ export interface components {
          * @enum {string}
          */
         Method: "single" | "multipart";
+        /**
+         * @description What is done.
+         * @enum {string}
+         */
+        ModerationAction: "dismiss" | "hide" | "takedown" | "suspend";
         /** @description Where to. */
         MoveItemRequest: {
             before?: components["schemas"]["VideoId"] | null;
@@ -2677,7 +3111,7 @@ export interface components {
          * @description What happened. The word is stored and part of links in old mails: never rename one.
          * @enum {string}
          */
-        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published";
+        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published" | "moderation" | "appeal";
         /** @description A page of news, newest first. */
         NotificationPage: {
             items: components["schemas"]["Notification"][];
@@ -2811,6 +3245,8 @@ export interface components {
         };
         /** @description The body of every error. */
         Problem: {
+            /** @description Opens the page on which the suspension can be read and appealed, when `code` is `account_suspended`. */
+            appeal_token?: string | null;
             /**
              * @description A stable word.
              * @example not_found
@@ -2966,6 +3402,67 @@ export interface components {
             /** @description An upload all bytes of which are there. */
             upload_id: components["schemas"]["UploadId"];
         };
+        /** @description What was reported of one thing since staff last decided on it. */
+        ReportCase: {
+            action: components["schemas"]["ModerationAction"] | null;
+            /** @description The title, comment or name as it was when it was last reported. */
+            excerpt: string;
+            id: components["schemas"]["CaseId"];
+            /** Format: date-time */
+            last_reported_at: string;
+            /** Format: date-time */
+            opened_at: string;
+            owner: string | null;
+            /** @description Their reasons, the most frequent first; `word_list` if the word list held it back. */
+            reasons: string[];
+            /**
+             * Format: int64
+             * @description How many people said so.
+             */
+            reports: number;
+            /** Format: date-time */
+            settled_at: string | null;
+            target: components["schemas"]["Target"];
+            /** Format: uuid */
+            target_id: string;
+        };
+        /** @description Everything about a case. */
+        ReportCaseDetail: components["schemas"]["ReportCase"] & {
+            comment: components["schemas"]["ReportedComment"] | null;
+            /** @description The newest of them. */
+            complaints: components["schemas"]["Complaint"][];
+            /** @description What was decided on this before. */
+            history: components["schemas"]["Decision"][];
+            person: components["schemas"]["ReportedPerson"] | null;
+            /** @description What was decided on anything of this person's. */
+            person_history: components["schemas"]["Decision"][];
+            video: components["schemas"]["Video"] | null;
+        };
+        /** @description A page of cases. */
+        ReportCasePage: {
+            items: components["schemas"]["ReportCase"][];
+            /** @description For the next page; none on the last. */
+            next_cursor: string | null;
+        };
+        /** @description A comment as it is now. */
+        ReportedComment: {
+            body: string;
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["CommentId"];
+            video_id: components["schemas"]["VideoId"];
+            withheld: components["schemas"]["Withheld"] | null;
+        };
+        /** @description A person as they are now. */
+        ReportedPerson: {
+            bio: string;
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["UserId"];
+            is_active: boolean;
+            role: components["schemas"]["Role"];
+            username: string;
+        };
         /** @description Another password. */
         ResetPasswordRequest: {
             password: string;
@@ -3103,6 +3600,10 @@ export interface components {
         SuggestionList: {
             items: components["schemas"]["Suggestion"][];
         };
+        /** @description The token of the link. */
+        SuspensionRequest: {
+            token: string;
+        };
         /**
          * @description What is reported.
          * @enum {string}
@@ -3153,6 +3654,14 @@ export interface components {
             expires_in: number;
             /** @description For the first frame: `{"type": "auth", "ticket": ...}`. */
             ticket: string;
+        };
+        /** @description What the list would do to it; nothing if it would be shown. */
+        TriedWords: {
+            mode: components["schemas"]["WordMode"] | null;
+        };
+        /** @description A comment as somebody might write it. */
+        TryWordsRequest: {
+            body: string;
         };
         /** @description How much a person has not seen. */
         Unread: {
@@ -3338,6 +3847,7 @@ export interface components {
              * @description Bytes of the original.
              */
             file_size: number;
+            hidden_by: components["schemas"]["DecisionId"] | null;
             /** Format: int64 */
             likes: number;
             original_format: string | null;
@@ -3456,6 +3966,21 @@ export interface components {
             /** @description What the sentence is made of, by code: names, numbers, times. */
             params: unknown;
         };
+        /**
+         * @description Why nobody but its author sees a comment.
+         * @enum {string}
+         */
+        Withheld: "hidden" | "held";
+        /**
+         * Format: uuid
+         * @description An entry of the word list.
+         */
+        WordId: string;
+        /**
+         * @description What a word does to a comment.
+         * @enum {string}
+         */
+        WordMode: "hold" | "refuse";
     };
     responses: never;
     parameters: never;
@@ -3465,6 +3990,513 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_appeals: {
+        parameters: {
+            query?: {
+                /** @description Those that were answered, the last first; otherwise those that wait, the longest first. */
+                answered?: boolean;
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AppealId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerAppealRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed`; suspensions are an administrator's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `decided`: it was answered before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only what was done to this. */
+                target_id?: string;
+                /** @description Only what this person did. */
+                actor_id?: components["schemas"]["UserId"];
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_decisions: {
+        parameters: {
+            query?: {
+                /** @description What was decided on: with `target_id`. */
+                target?: "video" | "comment" | "channel";
+                target_id?: string;
+                /** @description Whose things; instead of `target`. */
+                owner_id?: components["schemas"]["UserId"];
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionPage"];
+                };
+            };
+            /** @description `validation`: it takes a target or an owner */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDecisionRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed`; `protected`: it is one's own, or that of somebody of one's own role or above it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: it is gone */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `decided`: it is hidden or suspended already; `account_inactive` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`; `not_for_target`: that cannot be done to such a thing */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lift_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DecisionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftDecisionRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `decided`: it does not stand */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`; `final`: it is not of a kind that can be taken back */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_invites: {
         parameters: {
             query?: {
@@ -4281,6 +5313,410 @@ export interface operations {
             };
         };
     };
+    list_report_cases: {
+        parameters: {
+            query?: {
+                /** @description `open` unless said: the longest waiting first. `settled`: the last first. */
+                state?: "open" | "settled";
+                /** @description Only what was reported of these. */
+                target?: "video" | "comment" | "channel";
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportCasePage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_report_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportCaseDetail"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_comment_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentWordList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_comment_word: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWordRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentWord"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `word_known`: it is on the list, however it is written; or the list is full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_comment_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryWordsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedWords"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_comment_word: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["WordId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is not on the list */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` or `second_factor_needed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     forgot_password: {
         parameters: {
             query?: never;
@@ -4407,7 +5843,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_inactive` */
+            /** @description `account_inactive`; `account_suspended`, with a token to read why and appeal */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5557,7 +6993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `validation` */
+            /** @description `validation`; `comment_refused`: it holds words that are not allowed */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5907,6 +7343,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicConfig"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_own_decisions: {
+        parameters: {
+            query?: {
+                /** @description Where the last page ended: its `next_cursor`. */
+                cursor?: string;
+                /** @description How many; 24 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionPage"];
+                };
+            };
+            /** @description `validation` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_own_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DecisionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for one about somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DecisionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAppealRequest"];
+            };
+        };
+        responses: {
+            /** @description staff will look again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: also for one about somebody else's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_appealed`; `decided`: it does not stand any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`; `final`: what was deleted cannot come back */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
@@ -8353,7 +9986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found`: there is no such kind */
+            /** @description `not_found`: there is no such kind, or nobody can end it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9293,6 +10926,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_suggestions: {
@@ -9326,6 +10968,197 @@ export interface operations {
             };
             /** @description `unauthenticated`: the token is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_suspension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspensionRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `link_over`: it is unknown or too old, or the suspension is over */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    appeal_suspension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppealSuspensionRequest"];
+            };
+        };
+        responses: {
+            /** @description staff will look again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+            /** @description `malformed`: the body is no JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_appealed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `link_over`: it is unknown or too old, or the suspension is over */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: the body must be `application/json` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9871,6 +11704,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_trending: {
@@ -9906,6 +11748,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: the token is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10065,6 +11916,15 @@ export interface operations {
             };
             /** @description `not_found`: also for somebody else's */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hidden`: staff hide it, so it stays private */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10710,7 +12570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `validation` */
+            /** @description `validation`; `comment_refused`: it holds words that are not allowed */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11197,6 +13057,15 @@ export interface operations {
             };
             /** @description `not_found`: also for somebody else's */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hidden`: staff hide it, so it stays private */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

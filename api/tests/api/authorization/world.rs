@@ -318,6 +318,22 @@ fn row_of(thing: &str) -> &'static str {
         "notification" => {
             "insert into notifications (id, user_id, kind, key) values ($1, $2, 'follower', $1::text)"
         }
+        "report_case" => {
+            "insert into moderation_cases (id, target, target_id, owner_id) values ($1, 'video', $1, $2)"
+        }
+        "decision" => {
+            "insert into moderation_decisions (id, target, target_id, owner_id, action, reason)
+             values ($1, 'video', $1, $2, 'hide', 'spam')"
+        }
+        "appeal" => {
+            "with decision as (
+                insert into moderation_decisions (id, target, target_id, owner_id, action, reason)
+                values ($1, 'video', $1, $2, 'hide', 'spam'))
+             insert into appeals (id, decision_id, user_id, body) values ($1, $1, $2, 'But why?')"
+        }
+        "word" => {
+            "insert into comment_words (id, text, folded, mode) values ($1, $1::text, $1 || '' || $2, 'hold')"
+        }
         other => panic!("the world has no {other}"),
     }
 }
