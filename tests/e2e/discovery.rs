@@ -26,11 +26,13 @@ async fn no_question_reads_a_large_table_whole() -> Result<()> {
             sqlx::query("set local enable_seqscan = off")
                 .execute(&mut *tx)
                 .await?;
+            let before = discovery::reads(&mut tx).await?;
             (shape.run)(&mut tx, &world, n)
                 .await
                 .with_context(|| shape.name)?;
-            for (table, rows) in discovery::read_whole(&mut tx).await? {
-                whole.push(format!("{} {n}: {rows} rows of {table}", shape.name));
+            let after = discovery::reads(&mut tx).await?;
+            for table in discovery::read_whole(&before, &after) {
+                whole.push(format!("{} {n}: {table}", shape.name));
             }
             tx.rollback().await?;
         }

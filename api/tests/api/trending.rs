@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use millrace_domain::{
     ids::{UserId, VideoId},
-    recommend::{self, CoViewing, Recommender},
+    recommend::{self, CoViewing, Likings, Recommender},
     trending, views,
 };
 use reqwest::Method;
@@ -265,7 +265,7 @@ impl Recommender for Fixed {
         _conn: &'a mut PgConnection,
         people: &'a [UserId],
         _most: i64,
-    ) -> BoxFuture<'a, Result<Vec<(UserId, Vec<VideoId>)>, sqlx::Error>> {
+    ) -> BoxFuture<'a, Result<Likings, sqlx::Error>> {
         Box::pin(async move { Ok(people.iter().map(|user| (*user, self.0.clone())).collect()) })
     }
 }

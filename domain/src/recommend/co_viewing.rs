@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Recommender;
+use super::{Likings, Recommender};
 use crate::ids::{UserId, VideoId};
 
 /// People who watched the same watch the same: for the last twenty videos of a person, what others who watched those
@@ -25,7 +25,7 @@ impl Recommender for CoViewing {
         conn: &'a mut PgConnection,
         people: &'a [UserId],
         most: i64,
-    ) -> BoxFuture<'a, Result<Vec<(UserId, Vec<VideoId>)>, sqlx::Error>> {
+    ) -> BoxFuture<'a, Result<Likings, sqlx::Error>> {
         Box::pin(async move {
             let people: Vec<Uuid> = people.iter().map(|id| id.0).collect();
             note_co_views(&mut *conn, &people).await?;
@@ -70,7 +70,7 @@ async fn likely(
     conn: &mut PgConnection,
     people: &[Uuid],
     most: i64,
-) -> Result<Vec<(UserId, Vec<VideoId>)>, sqlx::Error> {
+) -> Result<Likings, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select p.id as "user: UserId", n.ids as "ids!: Vec<Uuid>"
              from unnest($1::uuid[]) as p (id) cross join lateral (

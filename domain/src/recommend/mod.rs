@@ -17,6 +17,9 @@ pub use page::recommended;
 /// Recommendations of one person.
 pub const MOST: i64 = 100;
 
+/// People and what they may like, the likeliest first.
+pub type Likings = Vec<(UserId, Vec<VideoId>)>;
+
 /// A model. Another one is another implementation: whoever makes recommendations names it in one place, the job.
 pub trait Recommender: Send + Sync {
     /// A stable word; it is stored beside what the model made.
@@ -29,7 +32,7 @@ pub trait Recommender: Send + Sync {
         conn: &'a mut PgConnection,
         people: &'a [UserId],
         most: i64,
-    ) -> BoxFuture<'a, Result<Vec<(UserId, Vec<VideoId>)>, sqlx::Error>>;
+    ) -> BoxFuture<'a, Result<Likings, sqlx::Error>>;
 }
 
 /// The next people by id who watched something since their recommendations were made.

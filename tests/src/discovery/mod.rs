@@ -65,17 +65,28 @@ pub async fn fill(db: &PgPool, videos: u32) -> Result<()> {
     Ok(())
 }
 
-/// Which large tables were read from end to end in this transaction, and how many rows were read so.
+/// How often large tables were read from end to end on this connection. It counts what earlier transactions did that is not
+/// in the statistics yet, so what a question did is the difference: see [`read_whole`].
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn read_whole(conn: &mut PgConnection) -> Result<BTreeMap<String, i64>> {
+pub async fn reads(conn: &mut PgConnection) -> Result<BTreeMap<String, i64>> {
     let tables: Vec<(String, i64)> = sqlx::query_as(
-        "select s.relname::text, s.seq_tup_read from pg_stat_xact_user_tables s join pg_class c on c.oid = s.relid
+        "select s.relname::text, s.seq_scan from pg_stat_xact_user_tables s join pg_class c on c.oid = s.relid
           where s.seq_scan > 0 and c.reltuples >= $1",
     )
     .bind(LARGE as f32)
     .fetch_all(conn)
     .await?;
     Ok(tables.into_iter().collect())
+}
+
+/// The tables that were read whole between two looks at [`reads`].
+pub fn read_whole(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> Vec<String> {
+    let more = |(table, times): &(&String, &i64)| before.get(*table).is_none_or(|old| old < times);
+    after
+        .iter()
+        .filter(more)
+        .map(|(table, _)| table.clone())
+        .collect()
 }

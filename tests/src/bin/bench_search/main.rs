@@ -121,17 +121,16 @@ async fn ask(db: &PgPool, world: &World, shape: &Shape, wishes: &Wishes) -> Resu
     let warm = wishes.runs.min(20);
     for n in 0..warm + wishes.runs {
         let mut tx = db.begin().await?;
+        let before = discovery::reads(&mut tx).await?;
         let started = Instant::now();
         answers += (shape.run)(&mut tx, world, n)
             .await
             .with_context(|| shape.name)?;
         let took = started.elapsed();
         if n < warm {
-            for (table, rows) in discovery::read_whole(&mut tx).await? {
-                whole.push(format!(
-                    "{} read {rows} rows of {table} in its question {n}",
-                    shape.name
-                ));
+            let after = discovery::reads(&mut tx).await?;
+            for table in discovery::read_whole(&before, &after) {
+                whole.push(format!("{} reads {table} in its question {n}", shape.name));
             }
         } else {
             times.push(took.as_secs_f64() * 1_000.0);
