@@ -13,7 +13,7 @@ use crate::{Job, JobContext};
 const BATCH: i64 = 1_000;
 
 /// Deletes cached values that are too old, a batch at a time, and rests after each for as long as it took: whatever the
-/// machine, half of one connection at most. `tests/bench/README.md` has the measurement.
+/// machine, it keeps half of one connection busy at most.
 /// Safe twice: what is gone is gone.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SweepCache {}
