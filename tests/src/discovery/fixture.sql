@@ -97,7 +97,7 @@ select p.id, v.id, 10, now(), now() - interval '1 year' * random()
        lateral (select id from videos where id >= fixture_id(now() - interval '2 years' + x.nth * interval '2 years' / $VIDEOS, 0) order by id limit 1) v
 on conflict do nothing;
 insert into follows (follower_id, creator_id)
-select a.id, b.id from fixture.people a join fixture.people b on b.n <= 30 where a.n between 100 and 1000 and a.n % 7 = b.n % 7;
+select a.id, b.id from fixture.people a join fixture.people b on b.n <= 30 where a.n <= 1000 and a.n % 7 = b.n % 7;
 
 -- stage: indexes
 do $$ declare v record; begin

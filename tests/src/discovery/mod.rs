@@ -83,7 +83,7 @@ pub async fn reads(conn: &mut PgConnection) -> Result<BTreeMap<String, i64>> {
 
 /// The tables that were read whole between two looks at [`reads`].
 pub fn read_whole(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> Vec<String> {
-    let more = |(table, times): &(&String, &i64)| before.get(*table).is_none_or(|old| old < times);
+    let more = |(table, times): &(&String, &i64)| before.get(*table).is_none_or(|old| old < *times);
     after
         .iter()
         .filter(more)
