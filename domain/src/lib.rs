@@ -2,6 +2,8 @@
 
 /// People, their sessions, throttles and socket tickets.
 pub mod accounts;
+/// What all clients of AWS have in common.
+mod aws;
 /// Captions: read, checked, written anew.
 pub mod captions;
 /// Creators as others see them.
@@ -22,6 +24,8 @@ pub mod keyset;
 pub mod likes;
 /// Probe, plan, encode and playlists.
 pub mod media;
+/// AWS Elemental MediaConvert: what is asked of it, and what became of it.
+pub mod mediaconvert;
 /// The schema, brought up to date under a lock.
 mod migrate;
 /// What people are told of.

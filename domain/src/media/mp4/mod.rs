@@ -128,6 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn a_beginning_says_as_much_as_the_whole_or_that_it_does_not() {
+        let init = Init::read(&video_init()).unwrap();
+        let whole = segment();
+        let total = whole.len() as u64;
+        let read = Fragment::read(&whole, &init).unwrap();
+        let data = whole.len() - 19;
+        for cut in data..whole.len() {
+            assert_eq!(Fragment::read_head(&whole[..cut], total, &init), Ok(read));
+        }
+        assert!(Fragment::read_head(&whole[..data - 9], total, &init).is_err());
+        // Something comes after the data: another fragment, for all that is known.
+        assert!(Fragment::read_head(&whole[..data], total + 100, &init).is_err());
+    }
+
+    #[test]
     fn idr_pictures_are_told_apart() {
         let sample = |data| Sample {
             data,
