@@ -12,6 +12,8 @@ mod copies;
 mod email;
 /// The end of an account, and copies of it.
 mod farewell;
+/// What EventBridge says, and jobs at MediaConvert that are not needed any more.
+mod mediaconvert;
 /// News and the mail of it.
 mod notify;
 /// Another source in place of a video's own.
@@ -33,6 +35,8 @@ pub use bulk::change_many;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
 pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use mediaconvert::hear_event;
+pub(crate) use mediaconvert::{look_now, stop_converting, stop_intent};
 pub use notify::{announce_video, notify};
 pub(crate) use notify::{notify_all, published};
 pub use replace::replace_source;
