@@ -13,6 +13,7 @@ use sqlx::PgPool;
 
 use crate::{
     auth::{AccessTokens, Origins, Passwords},
+    mediaconvert::EventSecrets,
     playback::Playback,
     relay::Relay,
     social::TicketKey,
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub unsubscribe: Option<UnsubscribeKey>,
     /// Signs what players count views with.
     pub watch_key: TicketKey,
+    /// What events of MediaConvert carry.
+    pub event_secrets: EventSecrets,
     pub settings: Settings,
 }
 

@@ -17,6 +17,8 @@ mod email;
 mod health;
 /// What comes in, read strictly.
 mod input;
+/// Events of MediaConvert.
+mod mediaconvert;
 /// Prometheus metrics.
 mod metrics;
 /// What people are told of, over HTTP.

@@ -24,8 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, email, health, metrics, notifications, openapi, playback,
-    problem::Problem, relay, security, social, trace, unread, uploads, videos, web,
+    account, admin, app::App, auth, email, health, mediaconvert, metrics, notifications, openapi,
+    playback, problem::Problem, relay, security, social, trace, unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,6 +46,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(email::router())
         .merge(notifications::router())
         .merge(admin::router())
+        .merge(mediaconvert::router())
         .merge(health::router())
 }
 

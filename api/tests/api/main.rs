@@ -36,6 +36,8 @@ mod likes;
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
+/// Events of MediaConvert.
+mod mediaconvert;
 /// What people are told of.
 mod notifications;
 /// The committed OpenAPI document.
