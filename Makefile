@@ -66,6 +66,11 @@ bench-queue: deps ## Measure the job engine beside plain SQL and its peers, as J
 	cargo build --locked --release --package millrace-bench
 	$${CARGO_TARGET_DIR:-target}/release/bench_queue $(if $(RUNS),--runs $(RUNS)) $(if $(QUICK),--quick) $(ONLY)
 
+# Needs an account: deploy/mediaconvert.md. Without its settings it says in one line which are missing.
+.PHONY: smoke-aws
+smoke-aws: deps ## Send a short clip through a real AWS MediaConvert and read what comes back
+	@cargo run --locked --quiet --profile $(PROFILE) --package millrace-tests --bin smoke_aws
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

@@ -31,6 +31,8 @@ mod jobs;
 mod journey;
 /// Every kind of input in a browser.
 mod kinds;
+/// Ladders that MediaConvert makes.
+mod mediaconvert;
 /// Players that others wrote.
 mod parsers;
 /// The pipeline without the API.
