@@ -51,7 +51,17 @@ pub(crate) async fn submit(
                 outputs: intent.outputs(),
             };
             let ask = request(&order, converter.options());
-            converter.create(ask).await.map_err(convert_failure)?
+            match converter.create(ask).await {
+                Ok(seen) => seen,
+                Err(unavailable @ ConvertError::Unavailable(_)) => {
+                    return Err(convert_failure(unavailable));
+                }
+                Err(refused) => {
+                    // There is no job, and none to look for.
+                    Intent::lose(cx.db(), intent.id).await?;
+                    return Err(convert_failure(refused));
+                }
+            }
         }
     };
     tracing::info!(

@@ -27,6 +27,6 @@ pub use client::{Ask, ConvertError, MediaConvert, MediaConvertOptions, Seen};
 pub use event::Event;
 pub use intent::{Intent, JobStatus, forget_old, is_writing, silent};
 pub use manifest::{Listed, Manifest, ManifestError};
-pub use outputs::Outputs;
+pub use outputs::{FOLDER, Outputs};
 pub use request::{Order, request};
 pub use trouble::trouble;

@@ -3,6 +3,8 @@
 
 use crate::{ids::VideoId, media::Rendition};
 
+/// How their folders within a generation begin. No rendition is called like that, and no chunk.
+pub const FOLDER: &str = "mc-";
 /// What all files of a job are called before the rendition's name.
 const STEM: &str = "film";
 
@@ -19,7 +21,7 @@ impl Outputs {
     /// The folder of segments and manifests.
     pub fn segments(&self) -> String {
         format!(
-            "hls/{}/{}/mc-{}-{}/",
+            "hls/{}/{}/{FOLDER}{}-{}/",
             self.video, self.generation, self.round, self.attempt
         )
     }
@@ -27,7 +29,7 @@ impl Outputs {
     /// The folder of pictures.
     pub fn pictures(&self) -> String {
         format!(
-            "images/{}/{}/mc-{}-{}/",
+            "images/{}/{}/{FOLDER}{}-{}/",
             self.video, self.generation, self.round, self.attempt
         )
     }
