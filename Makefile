@@ -100,6 +100,11 @@ bench-search: deps ## Measure search, suggestions and lists among a million vide
 	$${CARGO_TARGET_DIR:-target}/release/bench_search $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(RUNS),--runs $(RUNS)) \
 		$(if $(FOLDER),--folder $(FOLDER)) $${IDS:-}
 
+# Needs an account: deploy/mediaconvert.md. Without its settings it says in one line which are missing.
+.PHONY: smoke-aws
+smoke-aws: deps ## Send a short clip through a real AWS MediaConvert and read what comes back
+	@cargo run --locked --quiet --profile $(PROFILE) --package millrace-tests --bin smoke_aws
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

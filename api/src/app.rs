@@ -14,6 +14,7 @@ use sqlx::PgPool;
 
 use crate::{
     auth::{AccessTokens, Origins, Passwords},
+    mediaconvert::EventSecrets,
     moderation::Words,
     playback::Playback,
     relay::Relay,
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub unsubscribe: Option<UnsubscribeKey>,
     /// Signs what players count views with.
     pub watch_key: TicketKey,
+    /// What events of MediaConvert carry.
+    pub event_secrets: EventSecrets,
     pub cache: Cache,
     /// The word list for comments, as this process remembers it.
     pub words: Words,

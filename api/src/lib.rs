@@ -19,6 +19,8 @@ mod email;
 mod health;
 /// What comes in, read strictly.
 mod input;
+/// Events of MediaConvert.
+mod mediaconvert;
 /// Prometheus metrics.
 mod metrics;
 /// Reports, decisions of staff, and appeals.

@@ -24,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, discovery, email, health, metrics, moderation, notifications,
+    account, admin, app::App, auth, discovery, email, health, mediaconvert, metrics, moderation, notifications,
     openapi, playback, problem::Problem, relay, security, social, trace, unread, uploads, videos,
     web,
 };
@@ -53,6 +53,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(email::router())
         .merge(notifications::router())
         .merge(admin::router())
+        .merge(mediaconvert::router())
         .merge(moderation::router())
         .merge(health::router())
 }

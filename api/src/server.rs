@@ -28,6 +28,7 @@ use tower::{Layer as _, ServiceExt as _};
 use crate::{
     app::{App, Inner, Settings},
     auth::{AccessTokens, Passwords, SigningKey, TokenOptions},
+    mediaconvert::EventSecrets,
     metrics,
     moderation::Words,
     playback::{CookieOptions, Delivery, Playback, PlaybackKey},
@@ -167,6 +168,10 @@ pub(crate) fn build(
         unsubscribe: (!config.email.signing_key.is_empty())
             .then(|| UnsubscribeKey::new(config.email.signing_key.expose())),
         watch_key: TicketKey::new(config.playback.signing_key.expose()),
+        event_secrets: EventSecrets::new([
+            &config.mediaconvert.event_secret,
+            &config.mediaconvert.previous_event_secret,
+        ]),
         words: Words::new(),
         settings: Settings::new(config),
     }))

@@ -22,6 +22,8 @@ pub struct Config {
     pub realtime: Realtime,
     pub email: Email,
     pub media: Media,
+    pub transcoder: Transcoder,
+    pub mediaconvert: MediaConvert,
     pub worker: Worker,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -198,6 +200,37 @@ pub struct Media {
     pub min_free_memory: u64,
 }
 
+/// What makes the ladder of new videos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoder {
+    Ffmpeg,
+    MediaConvert,
+}
+
+/// `[transcoder]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcoder {
+    pub kind: Encoder,
+}
+
+/// `[mediaconvert]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaConvert {
+    pub role_arn: String,
+    pub queue: String,
+    pub endpoint: String,
+    pub region: String,
+    #[serde(with = "humantime_serde")]
+    pub poll_interval: Duration,
+    #[serde(with = "humantime_serde")]
+    pub silence: Duration,
+    pub event_secret: Secret,
+    pub previous_event_secret: Secret,
+}
+
 /// `[worker]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +382,11 @@ impl Config {
             ("auth.sealing_key", &self.auth.sealing_key),
             ("playback.signing_key", &self.playback.signing_key),
             ("email.signing_key", &self.email.signing_key),
+            ("mediaconvert.event_secret", &self.mediaconvert.event_secret),
+            (
+                "mediaconvert.previous_event_secret",
+                &self.mediaconvert.previous_event_secret,
+            ),
         ] {
             if !secret.is_empty() && secret.expose().len() < 32 {
                 return refuse(key, "must have at least 32 characters");
@@ -361,6 +399,19 @@ impl Config {
             return refuse(
                 "email.signing_key",
                 "must be set together with email.smtp_url",
+            );
+        }
+        let convert = &self.mediaconvert;
+        if self.transcoder.kind == Encoder::MediaConvert && convert.role_arn.is_empty() {
+            return refuse(
+                "mediaconvert.role_arn",
+                "must be set for transcoder.kind = \"mediaconvert\"",
+            );
+        }
+        if convert.poll_interval.is_zero() || convert.silence < convert.poll_interval * 3 {
+            return refuse(
+                "mediaconvert.silence",
+                "must be at least three times mediaconvert.poll_interval, which must be above zero",
             );
         }
         if !matches!(self.server.public_url.scheme(), "http" | "https") {

@@ -4,6 +4,8 @@
 pub mod accounts;
 /// Who of staff did what.
 pub mod audit;
+/// What all clients of AWS have in common.
+mod aws;
 /// Values that were computed, shared by all processes.
 pub mod cache;
 /// Captions: read, checked, written anew.
@@ -26,6 +28,8 @@ pub mod keyset;
 pub mod likes;
 /// Probe, plan, encode and playlists.
 pub mod media;
+/// AWS Elemental MediaConvert: what is asked of it, and what became of it.
+pub mod mediaconvert;
 /// The schema, brought up to date under a lock.
 mod migrate;
 /// Cases, decisions and appeals.

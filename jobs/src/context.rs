@@ -7,6 +7,7 @@ use millrace_config::Config;
 use millrace_domain::{
     ids::VideoId,
     media::{Class, MediaError, Transcoder},
+    mediaconvert::{MediaConvert, MediaConvertOptions},
     storage::{Storage, StorageOptions},
     videos::Video,
 };
@@ -28,6 +29,10 @@ pub struct ServiceOptions {
     pub db: PgPool,
     pub storage: Storage,
     pub transcoder: Arc<dyn Transcoder>,
+    /// The way to MediaConvert, where there is one.
+    pub converter: Option<MediaConvert>,
+    /// Ladders of new videos are made by MediaConvert.
+    pub convert: bool,
     pub notifier: Notifier,
     /// The way to an SMTP server; none where no mail is sent.
     pub post: Option<Post>,
@@ -43,6 +48,8 @@ pub struct Services {
     pub db: PgPool,
     pub storage: Storage,
     pub transcoder: Arc<dyn Transcoder>,
+    pub(crate) converter: Option<MediaConvert>,
+    pub(crate) convert: bool,
     pub notifier: Notifier,
     pub(crate) post: Option<Post>,
     pub(crate) progress: ProgressWriter,
@@ -62,6 +69,8 @@ impl Services {
             db: options.db,
             storage: options.storage,
             transcoder: options.transcoder,
+            convert: options.convert && options.converter.is_some(),
+            converter: options.converter,
             notifier: options.notifier,
             post: options.post,
             progress,
@@ -104,6 +113,14 @@ impl JobContext {
     /// The way to an SMTP server.
     pub(crate) fn post(&self) -> Option<&Post> {
         self.services.post.as_ref()
+    }
+
+    /// The way to MediaConvert. Another worker may have one.
+    pub(crate) fn converter(&self) -> Result<&MediaConvert, Failure> {
+        let converter = self.services.converter.as_ref();
+        converter.ok_or_else(|| {
+            Failure::Retry("mediaconvert.role_arn is not set for this worker".into())
+        })
     }
 
     /// The video, as long as it is being made in this generation.
@@ -186,6 +203,23 @@ pub fn storage_options(config: &Config) -> StorageOptions {
         secret_key: storage.secret_key.expose().to_owned(),
         path_style: storage.path_style,
     }
+}
+
+/// The options of MediaConvert as configured; none without a role.
+pub fn converter_options(config: &Config) -> Option<MediaConvertOptions> {
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let (convert, storage) = (&config.mediaconvert, &config.storage);
+    Some(MediaConvertOptions {
+        role: filled(&convert.role_arn)?,
+        queue: filled(&convert.queue),
+        endpoint: filled(&convert.endpoint),
+        region: filled(&convert.region).unwrap_or_else(|| storage.region.clone()),
+        access_key: storage.access_key.expose().to_owned(),
+        secret_key: storage.secret_key.expose().to_owned(),
+        bucket: storage.bucket.clone(),
+        poll: convert.poll_interval,
+        silence: convert.silence,
+    })
 }
 
 /// The pool's address, and the direct one for listening and leases.

@@ -9,6 +9,8 @@ pub mod flows;
 mod job;
 /// The kinds.
 pub mod kinds;
+/// What the kinds that look after MediaConvert have in common.
+mod mediaconvert;
 /// What operators do to many jobs at once.
 pub mod operate;
 /// Objects that no row names.
@@ -31,7 +33,8 @@ mod setbacks;
 mod source;
 
 pub use context::{
-    JobContext, ServiceOptions, Services, database_options, pool_options, storage_options,
+    JobContext, ServiceOptions, Services, converter_options, database_options, pool_options,
+    storage_options,
 };
 pub use job::Job;
 pub use post::Post;

@@ -1,5 +1,6 @@
 //! The job graph of one generation: {poster, audio, chunks} -> package -> publish, and beside it, remux and storyboard. Whole after
-//! the probe, and without what is there already when a failed video goes on.
+//! the probe, and without what is there already when a failed video goes on. When MediaConvert makes the ladder, submit ->
+//! poll -> register stand in the place of poster, audio and chunks.
 
 use millrace_domain::{
     ids::VideoId,
@@ -10,8 +11,11 @@ use millrace_queue::NewJob;
 
 use crate::{
     Job,
-    kinds::{EncodeAudio, EncodeChunk, Package, Poster, Publish, Remux, Storyboard, VideoFailed},
-    plan::{Decided, group},
+    kinds::{
+        EncodeAudio, EncodeChunk, MediaconvertPoll, MediaconvertRegister, MediaconvertSubmit,
+        Package, Poster, Publish, Remux, Storyboard, VideoFailed,
+    },
+    plan::{Decided, Encoder, group},
 };
 
 /// The jobs that make a generation.
@@ -22,6 +26,8 @@ pub(crate) struct Pipeline {
     audio: Option<NewJob>,
     /// Chunks by their numbers.
     chunks: Vec<(i32, NewJob)>,
+    /// What stands in the place of audio and chunks, in order.
+    convert: Vec<NewJob>,
     package: NewJob,
     publish: NewJob,
 }
@@ -33,7 +39,12 @@ impl Pipeline {
         let (id, generation) = (video.id, video.generation);
         let job = |job: NewJob| of_generation(job, video);
         // Nothing waits for the copy, and its failure costs nothing. What of it is there already, it sees itself.
-        let remux = fast.path.map(|_| {
+        let converted = decided.by == Encoder::MediaConvert;
+        // Sound that comes with the ladder comes too late for segments of a copied picture.
+        let path = fast
+            .path
+            .filter(|path| !converted || !plan.audio || *path == FastPath::Mp4);
+        let remux = path.map(|_| {
             NewJob::new(&Remux {
                 video: id,
                 generation,
@@ -44,6 +55,8 @@ impl Pipeline {
         // Another source has another picture, unless its owner chose one.
         let replaced = video.played.is_some() && video.thumbnail_id.is_none();
         let wants_poster = video.thumbnail_key.is_none() || replaced;
+        // MediaConvert takes pictures of pictures only.
+        let wants_poster = wants_poster && (!converted || decided.probe.video.is_none());
         // Its failure costs a picture, not the video.
         let poster = wants_poster.then(|| {
             NewJob::new(&Poster {
@@ -62,7 +75,8 @@ impl Pipeline {
             .owner(video.user_id.0)
             .group(group(id, generation))
         });
-        let audio = (plan.audio && !stored.has("audio", 0, plan.grid.segment_count())).then(|| {
+        let lacks_audio = plan.audio && !stored.has("audio", 0, plan.grid.segment_count());
+        let audio = (lacks_audio && !converted).then(|| {
             // A copied picture waits for its sound; without one, the first chunk is what people wait for.
             let copied = fast.path == Some(FastPath::Hls);
             let priority = if copied {
@@ -76,21 +90,29 @@ impl Pipeline {
             };
             job(NewJob::new(&audio).priority(priority))
         });
+        let lacks_chunk = |first, count| {
+            let lacks = |name| !stored.has(name, first, count);
+            plan.ladder
+                .iter()
+                .any(|rung| lacks(rung.rendition.as_str()))
+        };
         let chunks: Vec<(i32, NewJob)> = plan
             .chunks
             .iter()
-            .filter(|c| {
-                let lacks = |name| !stored.has(name, c.first_segment, c.segments);
-                plan.ladder
-                    .iter()
-                    .any(|rung| lacks(rung.rendition.as_str()))
-            })
+            .filter(|c| !converted && lacks_chunk(c.first_segment, c.segments))
             .map(|c| (c.chunk, job(chunk(id, generation, c.chunk))))
             .collect();
+        let lacks_any = lacks_audio || lacks_chunk(0, plan.grid.segment_count());
+        let convert = if converted && lacks_any {
+            conversion(id, generation).into_iter().map(job).collect()
+        } else {
+            Vec::new()
+        };
         let encoded: Vec<_> = chunks
             .iter()
             .map(|(_, job)| job)
             .chain(&audio)
+            .chain(convert.last())
             .map(NewJob::id)
             .collect();
         let package = job(NewJob::new(&Package {
@@ -112,6 +134,7 @@ impl Pipeline {
             storyboard,
             audio,
             chunks,
+            convert,
             package,
             publish,
         }
@@ -146,12 +169,22 @@ impl Pipeline {
             .into_iter()
             .map(|(_, job)| job)
             .chain(self.audio)
+            .chain(self.convert)
             .chain(self.remux)
             .chain(self.poster)
             .chain(self.storyboard)
             .chain([self.package, self.publish])
             .collect()
     }
+}
+
+/// The way by MediaConvert.
+fn conversion(video: VideoId, generation: i32) -> Vec<NewJob> {
+    NewJob::chain([
+        NewJob::new(&MediaconvertSubmit { video, generation }),
+        NewJob::new(&MediaconvertPoll { video, generation }),
+        NewJob::new(&MediaconvertRegister { video, generation }),
+    ])
 }
 
 fn chunk(video: VideoId, generation: i32, chunk: i32) -> NewJob {

@@ -17,6 +17,20 @@ pub(crate) struct Decided {
     /// Whether copies are made, and why not.
     #[serde(default)]
     pub(crate) fast: Fast,
+    /// Who makes the ladder. Decided once: a try after a failure goes on where the last one stopped.
+    #[serde(default)]
+    pub(crate) by: Encoder,
+}
+
+/// Who makes a ladder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encoder {
+    /// The workers, chunk by chunk.
+    #[default]
+    Ffmpeg,
+    /// MediaConvert, from one end to the other.
+    MediaConvert,
 }
 
 impl Decided {

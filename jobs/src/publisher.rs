@@ -161,7 +161,8 @@ async fn unreadable(file: &Path, error: impl Into<Failure>) -> Failure {
     }
 }
 
-async fn first_of_rendition(
+/// Sees whether the video can be watched, now that a rendition has its first segment.
+pub(crate) async fn first_of_rendition(
     conn: &mut sqlx::PgConnection,
     video: &Video,
 ) -> Result<Wake, sqlx::Error> {

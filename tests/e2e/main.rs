@@ -33,6 +33,8 @@ mod jobs;
 mod journey;
 /// Every kind of input in a browser.
 mod kinds;
+/// Ladders that MediaConvert makes.
+mod mediaconvert;
 /// Suspensions that end by themselves.
 mod moderation;
 /// Players that others wrote.

@@ -22,6 +22,8 @@ mod installed;
 mod machines;
 /// What ffprobe says of segments.
 pub mod media;
+/// A MediaConvert that misbehaves when told to.
+pub mod mediaconvert;
 /// What players that others wrote make of a playlist.
 pub mod parsers;
 /// Somebody with an account.

@@ -1,10 +1,15 @@
-//! What must be there before work can begin: the database with its schema, the store, ffmpeg.
+//! What must be there before work can begin: the database with its schema, the store, ffmpeg, and
+//! MediaConvert if it makes the ladders.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use millrace_config::Config;
-use millrace_domain::{media::Transcoder, storage::Storage};
+use millrace_domain::{
+    media::Transcoder,
+    mediaconvert::{ConvertError, MediaConvert},
+    storage::Storage,
+};
 use millrace_jobs::storage_options;
 use sqlx::PgPool;
 use tokio::time::timeout;
@@ -17,14 +22,22 @@ pub struct Dependencies {
     pool: PgPool,
     storage: Storage,
     transcoder: Arc<dyn Transcoder>,
+    /// Where ladders are made by it.
+    converter: Option<MediaConvert>,
 }
 
 impl Dependencies {
-    pub(crate) fn new(pool: PgPool, config: &Config, transcoder: Arc<dyn Transcoder>) -> Self {
+    pub(crate) fn new(
+        pool: PgPool,
+        config: &Config,
+        transcoder: Arc<dyn Transcoder>,
+        converter: Option<MediaConvert>,
+    ) -> Self {
         Self {
             pool,
             storage: Storage::new(&storage_options(config)),
             transcoder,
+            converter,
         }
     }
 
@@ -60,6 +73,14 @@ impl Dependencies {
         timeout(CHECK_WITHIN, self.transcoder.check())
             .await
             .context("ffmpeg did not answer")??;
+        if let Some(converter) = &self.converter {
+            // One that is away for a while is no reason not to do all the other work.
+            match timeout(CHECK_WITHIN, converter.check()).await {
+                Ok(Err(refused @ ConvertError::Refused { .. })) => return Err(refused.into()),
+                Ok(Err(error)) => tracing::warn!(%error, "MediaConvert cannot be asked now"),
+                Ok(Ok(())) | Err(_) => {}
+            }
+        }
         Ok(())
     }
 

@@ -15,12 +15,14 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use millrace_bus::Notifier;
-use millrace_config::Config;
-use millrace_domain::media::{
-    FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder,
+use millrace_config::{Config, Encoder};
+use millrace_domain::{
+    media::{FfmpegOptions, FfmpegTranscoder, LimitOptions, MediaUser, Protection, Transcoder},
+    mediaconvert::MediaConvert,
 };
 use millrace_jobs::{
-    Post, ServiceOptions, Services, database_options, kinds, operate, pool_options,
+    Post, ServiceOptions, Services, converter_options, database_options, kinds, operate,
+    pool_options,
 };
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::PgPool;
@@ -46,7 +48,10 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     let work_dir = WorkDir::claim(&config.media.work_dir);
     let ffmpeg = Arc::new(transcoder(config, work_dir.path())?);
     let transcoder: Arc<dyn Transcoder> = ffmpeg.clone();
-    let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone());
+    let converter = converter_options(config).map(MediaConvert::new);
+    let convert = config.transcoder.kind == Encoder::MediaConvert;
+    let needed = converter.clone().filter(|_| convert);
+    let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone(), needed);
     if !dependencies
         .await_all(config.worker.wait_for_dependencies, &shutdown)
         .await?
@@ -65,6 +70,8 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         db: pool.clone(),
         storage: dependencies.storage().clone(),
         transcoder,
+        converter,
+        convert,
         notifier: notifier.clone(),
         post,
         work_dir: work_dir.path().to_owned(),

@@ -6,6 +6,7 @@ use millrace_domain::{
         Rendition,
         playlist::{Segment, Uris},
     },
+    mediaconvert,
     storage::Cdn,
 };
 
@@ -30,10 +31,12 @@ impl Uris for Addresses<'_> {
         if let Some(cdn) = self.cdn {
             return cdn.url(init_key);
         }
-        let folder = folder(self.video, self.generation, rendition);
+        let whole = generation_folder(self.video, self.generation);
+        let tail = init_key.strip_prefix(&whole).unwrap_or(init_key);
+        let own = format!("{rendition}/");
         format!(
             "../s/{rendition}/init.mp4?k={}",
-            init_key.strip_prefix(&folder).unwrap_or(init_key)
+            tail.strip_prefix(&own).unwrap_or(tail)
         )
     }
 
@@ -45,12 +48,13 @@ impl Uris for Addresses<'_> {
     }
 }
 
-/// Where the segments of a rendition lie.
-fn folder(video: VideoId, generation: i32, rendition: Rendition) -> String {
-    format!("hls/{video}/{generation}/{rendition}/")
+/// Where the segments of a generation lie.
+fn generation_folder(video: VideoId, generation: i32) -> String {
+    format!("hls/{video}/{generation}/")
 }
 
-/// The key of the init segment that a playlist named by `tail`: below the rendition's folder, and nowhere else.
+/// The key of the init segment that a playlist named by `tail`: below the rendition's folder, or in one of MediaConvert's,
+/// which holds all renditions, and nowhere else.
 pub(super) fn init_key(
     video: VideoId,
     generation: i32,
@@ -64,12 +68,34 @@ pub(super) fn init_key(
         && tail
             .split('/')
             .all(|part| !part.is_empty() && part != "." && part != "..");
-    sound.then(|| folder(video, generation, rendition) + tail)
+    let whole = generation_folder(video, generation);
+    let key = if tail.starts_with(mediaconvert::FOLDER) {
+        format!("{whole}{tail}")
+    } else {
+        format!("{whole}{rendition}/{tail}")
+    };
+    sound.then_some(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_mediaconvert_made_lies_in_one_folder() {
+        let video = VideoId::new();
+        let key = format!("hls/{video}/2/mc-1-1/film_v720init.cmfv");
+        let addresses = Addresses {
+            video,
+            generation: 2,
+            cdn: None,
+        };
+        let uri = addresses.init(Rendition::V720, &key);
+        assert_eq!(uri, "../s/v720/init.mp4?k=mc-1-1/film_v720init.cmfv");
+        let tail = "mc-1-1/film_v720init.cmfv";
+        assert_eq!(init_key(video, 2, Rendition::V720, tail), Some(key));
+        assert_eq!(init_key(video, 2, Rendition::V720, "mc-1-1/../x"), None);
+    }
 
     #[test]
     fn an_init_segment_lies_in_its_renditions_folder() {

@@ -40,6 +40,8 @@ mod likes;
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
+/// Events of MediaConvert.
+mod mediaconvert;
 /// Reports, decisions, appeals.
 mod moderation;
 /// What people are told of.

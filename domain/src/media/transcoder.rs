@@ -1,4 +1,5 @@
-//! The gateway to whatever encodes: local ffmpeg today, MediaConvert later. The pipeline does not know which.
+//! The gateway to whatever encodes on a worker's own machine. MediaConvert, which takes a whole file and works elsewhere for
+//! as long as it likes, is no such thing: see [`crate::mediaconvert`].
 
 use std::path::Path;
 

@@ -19,11 +19,13 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, RequestChecksumCalculation,
-        ResponseChecksumValidation, retry::RetryConfig, timeout::TimeoutConfig,
+        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::{ProvideErrorMetadata, SdkError},
 };
+
+use crate::aws;
 
 pub use cdn::{Cdn, CdnError, CdnKey, CdnOptions, Pass};
 pub use listing::{ListPage, ListedObject};
@@ -40,6 +42,7 @@ pub struct StorageOptions {
     pub public_endpoint: Option<String>,
     pub region: String,
     pub bucket: String,
+    /// Empty: the SDK's chain of credentials.
     pub access_key: String,
     pub secret_key: String,
     /// Bucket in the path instead of in the host name.
@@ -81,17 +84,14 @@ pub struct Storage {
 impl Storage {
     /// Builds the clients. Nothing is contacted yet; see [`Storage::check`].
     pub fn new(options: &StorageOptions) -> Self {
+        // One chain for both clients, since each looks up who we are and keeps it.
+        let credentials =
+            aws::credentials(&options.access_key, &options.secret_key, &options.region);
         let config = |endpoint: Option<&String>| {
             let mut builder = aws_sdk_s3::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(options.region.clone()))
-                .credentials_provider(Credentials::new(
-                    &options.access_key,
-                    &options.secret_key,
-                    None,
-                    None,
-                    "millrace",
-                ))
+                .credentials_provider(credentials.clone())
                 .force_path_style(options.path_style)
                 // The default checksums make several S3-protocol servers keep `aws-chunked` as content-encoding.
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -104,13 +104,7 @@ impl Storage {
                         .read_timeout(Duration::from_secs(30))
                         .build(),
                 )
-                .http_client(
-                    aws_smithy_http_client::Builder::new()
-                        .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                            aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-                        ))
-                        .build_https(),
-                );
+                .http_client(aws::http_client());
             if let Some(url) = endpoint {
                 builder = builder.endpoint_url(url);
             }

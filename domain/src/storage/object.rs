@@ -67,6 +67,37 @@ impl Storage {
         Ok(bytes.to_vec())
     }
 
+    /// The first `most` bytes of an object, or all of it if it has fewer, and how many it has in all.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn get_beginning(
+        &self,
+        key: &str,
+        most: u64,
+    ) -> Result<(Vec<u8>, u64), StorageError> {
+        let object = self
+            .client
+            .get_object()
+            .bucket(&*self.bucket)
+            .key(key)
+            .range(format!("bytes=0-{}", most.saturating_sub(1)))
+            .send()
+            .await
+            .map_err(|e| classify(key, e))?;
+        // `bytes 0-99/1234`
+        let range = object.content_range.as_deref();
+        let total = range.and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+        let body = object.body.collect().await;
+        let bytes = body.map_err(|source| StorageError::Unavailable {
+            key: key.to_owned(),
+            source: Box::new(source),
+        })?;
+        let bytes = bytes.to_vec();
+        let total = total.unwrap_or(bytes.len() as u64);
+        Ok((bytes, total))
+    }
+
     /// Stores a local file. Keys are unique to an attempt, so the object never changes: caches may keep it.
     ///
     /// # Errors

@@ -251,3 +251,26 @@ pub async fn set_measured(
     .await?;
     Ok(())
 }
+
+/// Corrects how many frames a generation has: who did not encode it by our grid may have counted differently at its end.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn set_frame_count(
+    db: impl PgExecutor<'_>,
+    video: VideoId,
+    generation: i32,
+    frames: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update videos set probe = jsonb_set(probe, '{plan,grid,frame_count}', to_jsonb($3::bigint)),
+                frame_count = case when frame_count is not null then $3::bigint end
+          where id = $1 and generation = $2",
+        video.0,
+        generation,
+        frames,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

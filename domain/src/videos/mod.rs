@@ -47,13 +47,13 @@ pub use copy::{
 };
 pub use generation::{
     Chunk, Grid, NewGeneration, Quality, Rendition, qualities, qualities_of, reassign_chunks,
-    save_generation, set_measured,
+    save_generation, set_frame_count, set_measured,
 };
 pub use label::{LONGEST_TAG, MOST_TAGS, tag, tags};
 pub use news::{topic_of_user, topic_of_video, video_changed, video_deleted};
 pub use playback::{Entitlement, segment_key};
 pub use played::{NewSourceFile, Played, drop_replacement, replace, switch};
-pub use progress::{PartProgress, record_progress};
+pub use progress::{PartProgress, record_progress, whole_work};
 pub use record::{Changes, NewVideo, Video};
 pub use remains::{doom, forget_doomed};
 pub use search::{Filter, Page, Sort, list};

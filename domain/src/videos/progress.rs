@@ -11,7 +11,7 @@ use crate::ids::{UserId, VideoId};
 pub struct PartProgress {
     pub video: VideoId,
     pub generation: i32,
-    /// `c0003` or `audio`
+    /// `c0003`, `audio`, or `mediaconvert`
     pub part: String,
     pub run_no: i32,
     /// Counts reports within a run; only the newest counts.
@@ -25,6 +25,11 @@ const PROBED: f64 = 2.0;
 const ENCODED: f64 = 96.0;
 /// Audio encodes some 50 times faster than a ladder of video: its seconds weigh accordingly.
 const AUDIO_WEIGHT: f64 = 0.05;
+
+/// What all parts of a video together have done in the end: [`PartProgress::done`] of something that makes everything.
+pub fn whole_work(duration: f64, picture: bool, sound: bool) -> f64 {
+    duration * (f64::from(u8::from(picture)) + AUDIO_WEIGHT * f64::from(u8::from(sound)))
+}
 
 /// Stores reports, newest of each part, and raises the percent of the videos concerned. Returns the videos whose
 /// whole percent rose, with their owners: those are worth telling.

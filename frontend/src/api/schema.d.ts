@@ -1349,6 +1349,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/mediaconvert/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes an event. It may come late, more than once, and in any order: it is a hint that raises the progress of a video, or
+         *     makes a worker ask MediaConvert itself, whose answer alone ends a conversion. Events that are about nothing of ours are
+         *     taken and forgotten, since EventBridge would repeat what is refused.
+         */
+        post: operations["take_mediaconvert_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/notifications": {
         parameters: {
             query?: never;
@@ -3074,6 +3095,30 @@ export interface components {
              */
             expires_in: number;
             user: components["schemas"]["User"];
+        };
+        /** @description An event of EventBridge's, as far as we read it. */
+        MediaConvertEvent: {
+            /** @description What happened. */
+            detail: components["schemas"]["MediaConvertEventDetail"];
+            /** @description `aws.mediaconvert`; events of others are ignored. */
+            source: string;
+        };
+        /** @description What happened. */
+        MediaConvertEventDetail: {
+            /** @description Their id of the job. */
+            jobId: string;
+            jobProgress?: components["schemas"]["MediaConvertEventProgress"] | null;
+            /** @description SUBMITTED, PROGRESSING, STATUS_UPDATE, COMPLETE, CANCELED, ERROR and others. */
+            status: string;
+            /** @description What we gave the job along. Ours carries a token. */
+            userMetadata?: {
+                [key: string]: string;
+            };
+        };
+        /** @description How far it is. */
+        MediaConvertEventProgress: {
+            /** Format: int32 */
+            jobPercentComplete?: number | null;
         };
         /**
          * @description How a file travels.
@@ -9846,6 +9891,76 @@ export interface operations {
             };
             /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_mediaconvert_event: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description One of the secrets of the settings */
+                "x-mediaconvert-secret": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MediaConvertEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: the secret is missing or wrong, or none is set */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -381,6 +381,7 @@ export default {
     crashed: 'This file crashed the encoder again and again. It may be damaged.',
     transcoder_crashed: 'This file crashed the encoder. It may be damaged.',
     transcoder_failed: 'Processing failed for a reason on our side. You can try again: it goes on where it stopped.',
+    transcoder_silent: 'Processing came to a standstill. You can try again.',
     transcoder_misconfigured: 'Processing is not set up correctly here. Please tell the operator.',
     out_of_resources: 'There was not enough memory or disk space. You can try again later: what is done is kept.',
     processing_failed: 'Processing failed for a reason on our side. You can try again: it goes on where it stopped.',

@@ -383,6 +383,7 @@ const messages: typeof en = {
     crashed: '這個檔案一再造成轉碼程式當掉，可能已損壞。',
     transcoder_crashed: '這個檔案造成轉碼程式當掉，可能已損壞。',
     transcoder_failed: '我們這邊處理失敗。您可以再試一次，會從中斷的步驟繼續。',
+    transcoder_silent: '處理停滯不前，您可以再試一次。',
     transcoder_misconfigured: '這裡的轉碼設定有誤，請通知管理者。',
     out_of_resources: '記憶體或磁碟空間不足。請稍後再試，已完成的部分會保留。',
     processing_failed: '我們這邊處理失敗。您可以再試一次，會從中斷的步驟繼續。',

@@ -14,6 +14,8 @@ mod copies;
 mod email;
 /// The end of an account, and copies of it.
 mod farewell;
+/// What EventBridge says, and jobs at MediaConvert that are not needed any more.
+mod mediaconvert;
 /// What staff decide, and what is said against it.
 mod moderation;
 /// News and the mail of it.
@@ -38,6 +40,8 @@ pub use comment::tell_of_comment;
 pub use copies::{drop_copies, drop_old_copies};
 pub use email::{send_email, tell_by_mail};
 pub use farewell::{begin_export, begin_farewell, forget_files};
+pub use mediaconvert::hear_event;
+pub(crate) use mediaconvert::{look_now, stop_converting, stop_intent};
 pub use moderation::{ModerationError, Wish, answer_appeal, decide, lift_decision};
 pub use notify::{announce_video, notify};
 pub(crate) use notify::{notify_all, published};

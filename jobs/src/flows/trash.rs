@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{
     FlowError, delete_video,
+    mediaconvert::stop_converting,
     schedule::forget_schedule,
     video::{give_back, owned},
 };
@@ -40,6 +41,7 @@ pub async fn trash_video(
         let (generation, round) = (video.generation, video.round);
         let text = "Processing was cancelled.";
         Video::fail(&mut *conn, id, generation, round, "cancelled", text).await?;
+        wake.merge(stop_converting(&mut *conn, &video).await?);
         wake.merge(give_back(&mut *conn, &video).await?);
     }
     if !videos::trash(&mut *conn, id, owner).await? {

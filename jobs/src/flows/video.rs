@@ -14,7 +14,7 @@ use crate::{
     plan::{Decided, group},
 };
 
-use super::schedule::forget_schedule;
+use super::{mediaconvert::stop_converting, schedule::forget_schedule};
 
 /// Why a flow was refused.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +110,7 @@ pub async fn cancel_video(
         "Processing was cancelled.",
     )
     .await?;
+    wake.merge(stop_converting(&mut *conn, &video).await?);
     wake.merge(give_back(conn, &video).await?);
     wake.merge(videos::video_changed(conn, id, owner).await?);
     Ok(wake)
@@ -144,6 +145,7 @@ pub async fn delete_video(
             .await?
             .wake;
     wake.merge(forget_schedule(conn, id).await?);
+    wake.merge(stop_converting(&mut *conn, &video).await?);
     Video::delete(conn, &video).await?;
     wake.merge(
         sweep(

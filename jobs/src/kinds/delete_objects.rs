@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_domain::videos;
+use millrace_domain::{mediaconvert, videos};
 use millrace_queue::{Done, Outcome};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -30,6 +30,10 @@ impl Job for DeleteObjects {
             && millrace_queue::group_is_live(cx.db(), writers).await?
         {
             return Ok(Done::Snooze(Duration::from_secs(1)));
+        }
+        // So may somebody else, who takes their time to stop.
+        if mediaconvert::is_writing(cx.db(), &self.prefixes).await? {
+            return Ok(Done::Snooze(Duration::from_secs(2)));
         }
         let mut gone = 0;
         for prefix in &self.prefixes {

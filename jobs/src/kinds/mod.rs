@@ -15,6 +15,16 @@ crate::job::kinds! {
     audio::EncodeAudio,
     /// Encodes one slice of a video into every rung.
     chunk::EncodeChunk,
+    /// Asks MediaConvert for a ladder.
+    mediaconvert_submit::MediaconvertSubmit,
+    /// Waits for MediaConvert.
+    mediaconvert_poll::MediaconvertPoll,
+    /// Makes segments of what MediaConvert wrote.
+    mediaconvert_register::MediaconvertRegister,
+    /// Stops a job at MediaConvert that nobody needs any more.
+    mediaconvert_cancel::MediaconvertCancel,
+    /// Looks after jobs at MediaConvert that nobody looks after.
+    mediaconvert_sweep::MediaconvertSweep,
     /// Checks that every segment is there and measures the renditions.
     package::Package,
     /// Makes a video ready.

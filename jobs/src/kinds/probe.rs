@@ -8,7 +8,12 @@ use millrace_domain::{
 use millrace_queue::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, JobContext, context::media_failure, pipeline::Pipeline, plan::Decided};
+use crate::{
+    Job, JobContext,
+    context::media_failure,
+    pipeline::Pipeline,
+    plan::{Decided, Encoder},
+};
 
 /// Says what a file is, decides the grid, the ladder and the chunks, and enqueues the rest of the pipeline.
 /// Safe twice: everything that it decides is written in the transaction that completes it.
@@ -37,7 +42,17 @@ impl Job for Probe {
         let slots = millrace_queue::live_slots(cx.db(), Self::QUEUE).await?;
         let plan = Plan::new(&probe, slots);
         let fast = Fast::of(&probe, video.file_size);
-        let decided = Decided { probe, plan, fast };
+        let by = if cx.services().convert {
+            Encoder::MediaConvert
+        } else {
+            Encoder::Ffmpeg
+        };
+        let decided = Decided {
+            probe,
+            plan,
+            fast,
+            by,
+        };
         cx.complete(cx.db(), async |tx| {
             let jobs = Pipeline::new(&video, &decided, &Stored::default());
             videos::save_generation(tx, &self.rows(&decided, &jobs)?).await?;

@@ -51,6 +51,7 @@ impl Job for VideoFailed {
                 let message = Message::VideoFailed { video: video.id };
                 wake.merge(flows::notify(&mut *tx, video.user_id, &notice, &message).await?);
             }
+            wake.merge(flows::stop_converting(&mut *tx, &video).await?);
             wake.merge(flows::give_back(&mut *tx, &video).await?);
             wake.merge(videos::video_changed(tx, video.id, video.user_id).await?);
             Ok(wake)

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use millrace_config::Config;
-use millrace_domain::{media::Protection, storage::Storage};
+use millrace_domain::{
+    media::Protection,
+    mediaconvert::{MediaConvert, MediaConvertOptions},
+    storage::Storage,
+};
 use millrace_local::postgres::Binaries;
 use sqlx::PgConnection;
 use tokio::process::Command;
@@ -55,6 +59,9 @@ pub(super) async fn run(data_dir: &Path) -> anyhow::Result<()> {
     } else {
         report("database", within(database(&config)).await);
         report("storage", within(storage(&config)).await);
+    }
+    if let Some(options) = millrace_jobs::converter_options(&config) {
+        report("MediaConvert", within(mediaconvert(options)).await);
     }
     match failed {
         0 => Ok(()),
@@ -133,6 +140,12 @@ async fn database(config: &Config) -> anyhow::Result<String> {
         number / 10_000,
         number % 10_000
     ))
+}
+
+async fn mediaconvert(options: MediaConvertOptions) -> anyhow::Result<String> {
+    let region = options.region.clone();
+    MediaConvert::new(options).check().await?;
+    Ok(region)
 }
 
 async fn storage(config: &Config) -> anyhow::Result<String> {

@@ -35,6 +35,16 @@ impl<'a> Boxes<'a> {
         Self { data, at: 0 }
     }
 
+    /// What comes next is media data that reaches to the end of a file of `total` bytes.
+    pub(super) fn only_data_is_left(&self, total: u64) -> bool {
+        let mut fields = Fields(self.data.get(self.at..).unwrap_or_default());
+        let (Ok(size), Ok(kind)) = (fields.u32(), fields.u32()) else {
+            return false;
+        };
+        let end = (self.at as u64).saturating_add(u64::from(size));
+        kind.to_be_bytes() == *b"mdat" && (size == 0 || end == total)
+    }
+
     fn read(&mut self) -> Result<Found<'a>, Mp4Error> {
         let rest = self.data.get(self.at..).ok_or(Mp4Error::Short)?;
         let mut fields = Fields(rest);

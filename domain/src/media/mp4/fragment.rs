@@ -53,6 +53,32 @@ impl Fragment {
         }
         Ok(whole)
     }
+
+    /// Reads a media segment of `total` bytes from its beginning, as [`Fragment::read`] would read all of it.
+    ///
+    /// # Errors
+    /// [`Mp4Error::Short`] when the beginning does not say everything: read the whole, then.
+    pub fn read_head(head: &[u8], total: u64, init: &Init) -> Result<Self, Mp4Error> {
+        if head.len() as u64 >= total {
+            return Self::read(head, init);
+        }
+        let mut boxes = Boxes::new(head);
+        let mut found: Option<Self> = None;
+        while !boxes.only_data_is_left(total) {
+            let next = boxes.next().ok_or(Mp4Error::Short)??;
+            if next.kind == *b"moof" {
+                if found.is_some() {
+                    return Err(Mp4Error::Short);
+                }
+                found = Some(moof(next.payload, next.offset, init)?);
+            }
+        }
+        let found = found.ok_or(Mp4Error::Missing("moof"))?;
+        if i64::from(found.keyframe_bytes).unsigned_abs() > total {
+            return Err(Mp4Error::Short);
+        }
+        Ok(found)
+    }
 }
 
 fn moof(payload: &[u8], offset: usize, init: &Init) -> Result<Fragment, Mp4Error> {

@@ -27,10 +27,6 @@ impl Init {
     pub fn read(data: &[u8]) -> Result<Self, Mp4Error> {
         let moov = child(data, b"moov", "moov")?;
         let trak = child(moov, b"trak", "trak")?;
-        let shift = match child(trak, b"edts", "edts") {
-            Ok(edts) => edit_list(child(edts, b"elst", "elst")?)?,
-            Err(_) => 0,
-        };
         let mdia = child(trak, b"mdia", "mdia")?;
         let mut mdhd = Fields(child(mdia, b"mdhd", "mdhd")?);
         let version = mdhd.u32()? >> 24;
@@ -39,6 +35,10 @@ impl Init {
             .ok()
             .filter(|scale| *scale > 0)
             .ok_or(Mp4Error::Value("timescale"))?;
+        let shift = match child(trak, b"edts", "edts") {
+            Ok(edts) => edit_list(child(edts, b"elst", "elst")?, moov, timescale)?,
+            Err(_) => 0,
+        };
 
         let stbl = child(child(mdia, b"minf", "minf")?, b"stbl", "stbl")?;
         let mut stsd = Fields(child(stbl, b"stsd", "stsd")?);
@@ -63,25 +63,53 @@ impl Init {
     }
 }
 
-/// The media time that the presentation starts at.
-fn edit_list(data: &[u8]) -> Result<i64, Mp4Error> {
+/// The media time that the presentation starts at. Others' files may begin with an empty edit, which shows everything that
+/// much later; it is counted in the units of the whole film.
+fn edit_list(data: &[u8], moov: &[u8], timescale: i32) -> Result<i64, Mp4Error> {
     let mut fields = Fields(data);
     let version = fields.u32()? >> 24;
-    if fields.u32()? != 1 {
-        return Err(Mp4Error::Value("edit list"));
-    }
-    let time = if version == 1 {
-        fields.skip(8)?;
-        fields.u64()?.cast_signed()
-    } else {
+    let count = fields.u32()?;
+    let mut delay = 0_i64;
+    // An empty edit, and one of everything: more is a cut that fragments cannot have.
+    for _ in 0..count.min(3) {
+        let (length, time) = if version == 1 {
+            (fields.u64()?.cast_signed(), fields.u64()?.cast_signed())
+        } else {
+            (
+                i64::from(fields.u32()?),
+                i64::from(fields.u32()?.cast_signed()),
+            )
+        };
+        // The rate.
         fields.skip(4)?;
-        i64::from(fields.u32()?.cast_signed())
-    };
-    if time < 0 {
-        Err(Mp4Error::Value("edit list"))
-    } else {
-        Ok(time)
+        match time {
+            -1 if delay == 0 => delay = length,
+            0.. => {
+                let delay = if delay == 0 {
+                    0
+                } else {
+                    delay
+                        .checked_mul(i64::from(timescale))
+                        .ok_or(Mp4Error::Value("edit list"))?
+                        / i64::from(film_timescale(moov)?)
+                };
+                return time.checked_sub(delay).ok_or(Mp4Error::Value("edit list"));
+            }
+            _ => break,
+        }
     }
+    Err(Mp4Error::Value("edit list"))
+}
+
+/// Units a second of the whole film.
+fn film_timescale(moov: &[u8]) -> Result<u32, Mp4Error> {
+    let mut mvhd = Fields(child(moov, b"mvhd", "mvhd")?);
+    let version = mvhd.u32()? >> 24;
+    mvhd.skip(if version == 1 { 16 } else { 8 })?;
+    let scale = mvhd.u32()?;
+    (scale > 0)
+        .then_some(scale)
+        .ok_or(Mp4Error::Value("timescale"))
 }
 
 fn sample_entry(data: &[u8]) -> Result<(String, i32, i32), Mp4Error> {

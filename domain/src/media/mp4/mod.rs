@@ -55,6 +55,11 @@ mod tests {
     }
 
     fn init(entry: &[u8]) -> Vec<u8> {
+        init_with(entry, &words(&[0, 1, 0, 2002, 0x1_0000]))
+    }
+
+    fn init_with(entry: &[u8], elst: &[u8]) -> Vec<u8> {
+        let mvhd = boxed(b"mvhd", &words(&[0, 0, 0, 1_000, 0]));
         let mdhd = boxed(b"mdhd", &words(&[0, 0, 0, 30_000, 0, 0]));
         let mut stsd = words(&[0, 1]);
         stsd.extend_from_slice(entry);
@@ -64,17 +69,21 @@ mod tests {
             b"mvex",
             &boxed(b"trex", &words(&[0, 1, 1, 1001, 0, 0x0101_0000])),
         );
-        let edts = boxed(b"edts", &boxed(b"elst", &words(&[0, 1, 0, 2002, 0x1_0000])));
+        let edts = boxed(b"edts", &boxed(b"elst", elst));
         let trak = boxed(b"trak", &[edts, mdia].concat());
-        let moov = boxed(b"moov", &[trak, mvex].concat());
+        let moov = boxed(b"moov", &[mvhd, trak, mvex].concat());
         [boxed(b"ftyp", b"iso5"), moov].concat()
     }
 
     fn video_init() -> Vec<u8> {
+        init(&video_entry())
+    }
+
+    fn video_entry() -> Vec<u8> {
         let mut entry = vec![0; 78];
         entry[24..28].copy_from_slice(&[2, 128, 1, 104]);
         entry.extend(boxed(b"avcC", &[1, 0x64, 0, 0x1f, 0xff]));
-        init(&boxed(b"avc1", &entry))
+        boxed(b"avc1", &entry)
     }
 
     fn segment() -> Vec<u8> {
@@ -125,6 +134,35 @@ mod tests {
         );
         let cut = usize::try_from(fragment.keyframe_bytes).unwrap();
         assert_eq!(samples(&bytes[..cut], &init).unwrap(), all[..1]);
+    }
+
+    #[test]
+    fn an_empty_edit_shows_everything_later() {
+        let shown = |elst: &[u32]| {
+            let init = Init::read(&init_with(&video_entry(), &words(elst)))?;
+            Fragment::read(&segment(), &init).map(|fragment| fragment.shown)
+        };
+        assert_eq!(shown(&[0, 1, 0, 2002, 0x1_0000]), Ok(300_000));
+        // 100 ms, in thousandths.
+        let late = [0, 2, 100, u32::MAX, 0x1_0000, 0, 2002, 0x1_0000];
+        assert_eq!(shown(&late), Ok(303_000));
+        assert!(shown(&[0, 0]).is_err());
+        assert!(shown(&[0, 1, 100, u32::MAX, 0x1_0000]).is_err());
+    }
+
+    #[test]
+    fn a_beginning_says_as_much_as_the_whole_or_that_it_does_not() {
+        let init = Init::read(&video_init()).unwrap();
+        let whole = segment();
+        let total = whole.len() as u64;
+        let read = Fragment::read(&whole, &init).unwrap();
+        let data = whole.len() - 19;
+        for cut in data..whole.len() {
+            assert_eq!(Fragment::read_head(&whole[..cut], total, &init), Ok(read));
+        }
+        assert!(Fragment::read_head(&whole[..data - 9], total, &init).is_err());
+        // Something comes after the data: another fragment, for all that is known.
+        assert!(Fragment::read_head(&whole[..data], total + 100, &init).is_err());
     }
 
     #[test]
