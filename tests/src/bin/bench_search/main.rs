@@ -40,7 +40,7 @@ impl Wishes {
             };
             match word.as_str() {
                 "--videos" => {
-                    wishes.videos = value()?.parse().context("--videos wants a number")?
+                    wishes.videos = value()?.parse().context("--videos wants a number")?;
                 }
                 "--runs" => wishes.runs = value()?.parse().context("--runs wants a number")?,
                 "--folder" => wishes.folder = value()?.into(),
