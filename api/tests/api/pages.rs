@@ -57,12 +57,10 @@ const LISTS: &[List] = &[
         path: "/api/me/history?",
         table: "watch_history",
         key: "video_id",
-        add: concat!(
-            "with video as (insert into videos (id, user_id, title, original_key, original_etag, original_name, file_size, status, playable_at)
+        add: "with video as (insert into videos (id, user_id, title, original_key, original_etag, original_name, file_size, status, playable_at)
                             values ($1, $2, 'x', 'k', 'e', 'n', 1, 'ready', now()) returning id)
              insert into watch_history (user_id, video_id, position, said_at, watched_at)
-             select $2, id, 1, now(), now() - $4::int % 9 * interval '1 hour' from video where $3::uuid is not null and $5::int >= 0"
-        ),
+             select $2, id, 1, now(), now() - $4::int % 9 * interval '1 hour' from video where $3::uuid is not null and $5::int >= 0",
     },
 ];
 

@@ -135,7 +135,7 @@ async fn what_is_misspelt_is_looked_for_as_it_is_spelt() {
     video(&stack, &ann, 60.0, json!({"title": "Skating in winter"})).await;
     count_words(&stack).await;
     let misspelt = page(&stack, &[("q", "Skatebord, triks!")]).await;
-    assert_eq!(ids(&misspelt), [tricks.clone()]);
+    assert_eq!(ids(&misspelt), std::slice::from_ref(&tricks));
     assert_eq!(misspelt["corrected"], "skateboard, tricks!");
     // Nobody has both words.
     let some = page(&stack, &[("q", "tricks volcano")]).await;
@@ -151,7 +151,7 @@ async fn only_what_everybody_may_find_is_found_and_edits_count_at_once() {
     let ann = stack.person("ann").await;
     let id = video(&stack, &ann, 60.0, json!({"title": "Heron"})).await;
     let path = format!("/api/videos/{id}");
-    assert_eq!(found(&stack, "heron").await, [id.clone()]);
+    assert_eq!(found(&stack, "heron").await, std::slice::from_ref(&id));
     for visibility in ["unlisted", "private"] {
         stack
             .patch_as(&ann, &path, json!({"visibility": visibility}))
@@ -166,7 +166,7 @@ async fn only_what_everybody_may_find_is_found_and_edits_count_at_once() {
         )
         .await;
     assert!(found(&stack, "heron").await.is_empty());
-    assert_eq!(found(&stack, "egret").await, [id.clone()]);
+    assert_eq!(found(&stack, "egret").await, std::slice::from_ref(&id));
     for change in ["status = 'failed'", "playable_at = null, status = 'ready'"] {
         let statement = format!("update videos set {change} where id = '{id}'");
         sqlx::query(sqlx::AssertSqlSafe(statement))
