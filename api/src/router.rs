@@ -24,9 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    account, admin, app::App, auth, discovery, email, health, mediaconvert, metrics, moderation, notifications,
-    openapi, playback, problem::Problem, relay, security, social, trace, unread, uploads, videos,
-    web,
+    account, admin, app::App, auth, discovery, email, health, mediaconvert, metrics, moderation,
+    notifications, openapi, playback, problem::Problem, relay, security, social, trace, unread,
+    uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
