@@ -56,11 +56,12 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
   const id = String(video.id)
   return {
     person,
-    open: ['/', '/?q=mill', '/?q=nothing-like-it', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`, `/embed/${id}`, '/unsubscribe?token=x', '/no/such/page'],
+    open: ['/', '/search', '/search?q=mill', '/search?q=nothing-like-it', '/trending', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`, `/embed/${id}`, '/unsubscribe?token=x', '/no/such/page'],
     other: ['/', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`],
-    guest: ['/login', '/register', '/forgot', '/reset?token=x', '/verify?token=x'],
+    guest: ['/suspended', '/login', '/register', '/forgot', '/reset?token=x', '/verify?token=x'],
     own: [
       '/dashboard',
+      '/decisions',
       '/feed',
       '/history',
       '/notifications',
@@ -73,7 +74,12 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
       '/videos',
       '/videos/upload',
     ],
-    admin: ['/admin/jobs', `/admin/jobs/${jobs.items[0]?.id ?? ''}`, '/admin/invites'],
+    admin: [
+      '/admin/jobs',
+      `/admin/jobs/${jobs.items[0]?.id ?? ''}`,
+      '/admin/invites',
+      ...['reports', 'appeals', 'words', 'audit'].map((page) => `/admin/${page}`),
+    ],
   }
 }
 
