@@ -70,10 +70,14 @@ impl Question {
         question
     }
 
-    /// Any of the words will do. None if there is but one.
+    /// Any of the words will do. None if there is but one, and for who says what they do not want: they know what they do.
     pub(super) fn any(text: &str) -> Option<Self> {
+        let text = normal(text);
+        if text.split_whitespace().any(|word| word.starts_with('-')) {
+            return None;
+        }
         let mut words = Vec::new();
-        for piece in pieces(&normal(text)) {
+        for piece in pieces(&text) {
             match piece {
                 Piece::Run { pairs, .. } => words.extend(pairs),
                 Piece::Other(other) => words.extend(latin(&other)),
@@ -183,6 +187,7 @@ mod tests {
     #[test]
     fn any_needs_two() {
         assert_eq!(Question::any("夜市"), None);
+        assert_eq!(Question::any("food market -loud"), None);
         assert_eq!(
             Question::any("夜市場 food").unwrap().words,
             "夜市 or 市場 or food"
