@@ -11,7 +11,7 @@ use millrace_domain::{
     videos::{self, NewSegment, Video},
 };
 use millrace_jobs::{
-    kinds::{SweepExpired, SweepOrphans},
+    kinds::{SweepCache, SweepExpired, SweepOrphans},
     orphans,
 };
 use millrace_queue::{JobId, NewJob, State};
@@ -288,10 +288,11 @@ async fn rows_past_their_time_go() -> Result<()> {
         sqlx::query(sql).execute(&stack.db).await?;
     }
     let _worker = stack.worker("sweeper").await?;
-    let job = NewJob::new(&SweepExpired {});
-    let enqueued = millrace_queue::enqueue(&mut *stack.db.acquire().await?, job).await?;
-    enqueued.wake.fire(&stack.notifier);
-    ended(&stack, enqueued.id).await?;
+    for job in [NewJob::new(&SweepExpired {}), NewJob::new(&SweepCache {})] {
+        let enqueued = millrace_queue::enqueue(&mut *stack.db.acquire().await?, job).await?;
+        enqueued.wake.fire(&stack.notifier);
+        ended(&stack, enqueued.id).await?;
+    }
     let left: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from sessions), (select count(*) from throttles where key = 'new'),
                 (select count(*) from ws_tickets), (select count(*) from cache_data where key in ('new', 'old')),
