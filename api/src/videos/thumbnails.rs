@@ -85,7 +85,7 @@ async fn list(
     id: VideoId,
     owner: UserId,
 ) -> Result<Json<ThumbnailList>, Problem> {
-    let video = Video::of_owner(&mut *conn, id, owner)
+    Video::of_owner(&mut *conn, id, owner)
         .await?
         .ok_or_else(Problem::not_found)?;
     let mut items = Vec::new();
@@ -101,7 +101,7 @@ async fn list(
         items.push(ThumbnailView {
             id: picture.id,
             custom: picture.generation.is_none(),
-            chosen: picture.key.is_some() && picture.key == video.thumbnail_key,
+            chosen: picture.chosen,
             status: picture.status,
             error: picture.error_code,
             url,

@@ -23,6 +23,8 @@ pub struct Thumbnail {
     pub status: ThumbnailStatus,
     pub error_code: Option<String>,
     pub created_at: DateTime<Utc>,
+    /// Whether it stands for the video, as of the same snapshot.
+    pub chosen: bool,
 }
 
 impl Thumbnail {
@@ -36,10 +38,10 @@ impl Thumbnail {
     ) -> Result<Vec<Self>, sqlx::Error> {
         sqlx::query_as!(
             Self,
-            r#"select id as "id: _", video_id as "video: _", generation, upload_key, key, status as "status: _",
-                      error_code, created_at
-                 from video_thumbnails where video_id = $1
-                order by generation is null, created_at, id"#,
+            r#"select t.id as "id: _", t.video_id as "video: _", t.generation, t.upload_key, t.key, t.status as "status: _",
+                      t.error_code, t.created_at, coalesce(t.key = v.thumbnail_key, false) as "chosen!"
+                 from video_thumbnails t join videos v on v.id = t.video_id where t.video_id = $1
+                order by t.generation is null, t.created_at, t.id"#,
             video.0,
         )
         .fetch_all(db)
@@ -56,9 +58,9 @@ impl Thumbnail {
     ) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as!(
             Self,
-            r#"select id as "id: _", video_id as "video: _", generation, upload_key, key, status as "status: _",
-                      error_code, created_at
-                 from video_thumbnails where id = $1"#,
+            r#"select t.id as "id: _", t.video_id as "video: _", t.generation, t.upload_key, t.key, t.status as "status: _",
+                      t.error_code, t.created_at, coalesce(t.key = v.thumbnail_key, false) as "chosen!"
+                 from video_thumbnails t join videos v on v.id = t.video_id where t.id = $1"#,
             id.0,
         )
         .fetch_optional(db)
