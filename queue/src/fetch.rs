@@ -194,10 +194,8 @@ impl Fetch<'_> {
         // With the nil id, where the walk past the gates of a queue ended.
         let rows = sqlx::query(
             "select c.id, c.kind, c.queue, c.args, c.attempt, c.max_attempts, c.run_no, c.timeout_ms, c.backoff, c.owner,
-                    c.group_id, c.checkpoint, c.meta, c.traceparent, c.created_at,
-                    (select date_part('epoch', clock_timestamp() - greatest(j.run_at, j.created_at))
-                       from queue.job j where j.id = c.id) as waited,
-                    c.gate, date_part('epoch', c.open_at - clock_timestamp()) as opens_in
+                    c.group_id, c.checkpoint, c.meta, c.traceparent, c.created_at, c.waited, c.gate,
+                    date_part('epoch', c.open_at - clock_timestamp()) as opens_in
                from queue.claim_gated($1, $2, $3, $4, $5, $6, $7) as c",
         )
         .bind(&queues)
