@@ -27,6 +27,7 @@ use crate::{
         pages::{video_page, wanted},
     },
     videos::VideoView,
+    snapshot::snapshot,
 };
 
 /// Channels above the videos.
@@ -194,7 +195,7 @@ async fn search(
 ) -> Result<Json<SearchPage>, Problem> {
     let text = typed(&query.q)?;
     let wanted = wanted(query.cursor.clone(), query.limit)?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let owner = match query.owner.as_deref() {
         None => None,
         Some(name) => {

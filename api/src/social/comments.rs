@@ -30,6 +30,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// The routes of this module.
@@ -221,7 +222,7 @@ async fn list_comments(
 ) -> Result<Json<CommentPage>, Problem> {
     let wanted = wanted(query.cursor, query.limit)?;
     let sort = query.sort.unwrap_or_default();
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     watchable(&mut conn, id, caller.id()).await?;
     let page = comments::threads(&mut conn, id, sort, caller.id(), &wanted).await?;
     let total = comments::count(&mut *conn, id).await?;
@@ -308,7 +309,7 @@ async fn get_comment(
     caller: MaybeUser,
     Id(id): Id<CommentId>,
 ) -> Result<Json<CommentView>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let (comment, _) = visible(&mut conn, id, caller.id()).await?;
     Ok(Json(comment.into()))
 }
@@ -426,7 +427,7 @@ async fn list_replies(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<CommentPage>, Problem> {
     let wanted = query.wanted()?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let (thread, _) = visible(&mut conn, id, caller.id()).await?;
     let page = comments::replies(&mut *conn, id, caller.id(), &wanted).await?;
     let total = comments::count(&mut *conn, thread.video_id).await?;

@@ -24,6 +24,7 @@ use crate::{
     input::{Params, Segments},
     problem::{Problem, ProblemBody},
     videos::VideoPage,
+    snapshot::snapshot,
 };
 
 /// The routes of this module.
@@ -189,7 +190,7 @@ async fn list_feed(
     caller: CurrentUser,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = follows::feed(&mut *conn, caller.user.id, &query.wanted()?).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }

@@ -17,6 +17,7 @@ use crate::{
     input::{Id, Params},
     problem::{Problem, ProblemBody},
     videos::VideoPage,
+    snapshot::snapshot,
 };
 
 /// The routes of this module.
@@ -110,7 +111,7 @@ async fn list_liked(
     caller: CurrentUser,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = likes::liked(&mut *conn, caller.user.id, &query.wanted()?).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }

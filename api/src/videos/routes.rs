@@ -21,6 +21,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// Videos on a page unless more or fewer are asked for.
@@ -171,7 +172,7 @@ async fn list_videos(
         cursor: query.cursor.filter(|cursor| cursor.len() <= 1_000),
         limit,
     };
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = videos::list(&mut *conn, &filter).await?;
     let items = VideoView::of_all(&mut conn, &page.items, &app.playback).await?;
     Ok(Json(VideoPage {
@@ -195,7 +196,7 @@ async fn get_video(
     caller: MaybeUser,
     Id(id): Id<VideoId>,
 ) -> Result<Json<VideoView>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::find(&mut *conn, id)
         .await?
         .filter(|video| may_watch(video, caller.id()));
@@ -364,7 +365,7 @@ async fn cancel_video(
 }
 
 pub(super) async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::of_owner(&mut *conn, id, owner).await?;
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)
