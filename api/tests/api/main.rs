@@ -60,12 +60,16 @@ mod playlists;
 mod profile;
 /// Videos that go with one, and the embed page.
 mod related;
+/// Mail that was asked for before an account changed hands.
+mod queued_mail;
 /// What comes through the socket.
 mod relay;
 /// Search and suggestions.
 mod search;
 /// Codes besides the password.
 mod second_factor;
+/// Answers that are of one moment.
+mod snapshots;
 /// A client of the socket.
 mod socket;
 /// Who may open a socket, and how sockets end.

@@ -21,7 +21,13 @@ pub enum Message {
     /// Is this address yours?
     VerifyAddress { user: UserId },
     /// The same, to the address that one's account is to have.
-    ChangeAddress { user: UserId },
+    ChangeAddress {
+        user: UserId,
+        /// [`Link::ended`](crate::accounts::Link::ended) when it was asked for: after a reset, the mail is not true any
+        /// more.
+        #[serde(default)]
+        ended: i32,
+    },
     /// One's account has another address now: said to the one before.
     AddressChanged { user: UserId },
     /// Choose another password.

@@ -37,6 +37,8 @@ crate::job::kinds! {
     resize_avatar::ResizeAvatar,
     /// Sends a mail.
     email::SendEmail,
+    /// Says of a mail that nobody tries to send it any more.
+    email_failed::EmailFailed,
     /// Mails a link to choose another password.
     forgot_password::ForgotPassword,
     /// Deletes an account with all that is its.
