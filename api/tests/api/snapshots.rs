@@ -23,7 +23,10 @@ async fn asked_across(
         .await
         .unwrap();
     let waits = async {
-        let waiting = "select exists(select from pg_locks where not granted and relation = $1::text::regclass)";
+        // Tables of other tests' databases may have the same number.
+        let waiting = "select exists(select from pg_locks l join pg_database d on d.oid = l.database
+                                     where not l.granted and d.datname = current_database()
+                                       and l.relation = $1::text::regclass)";
         loop {
             let waits: bool = sqlx::query_scalar(waiting)
                 .bind(table)
