@@ -8,7 +8,7 @@
 
 -- What filters ask of a video, as a set: steps of quality that it reaches, and its length. `domain/src/search/traits.rs`
 -- spells them alike.
-create function search_traits(category text, quality integer, duration double precision) returns text[]
+create or replace function search_traits(category text, quality integer, duration double precision) returns text[]
 language sql immutable parallel safe as $$
     select array_remove(array[
         'c:' || category,

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::typed;
+use super::{questioned, typed};
 use crate::{
+    address::Address,
     app::App,
     auth::MaybeUser,
     input::Params,
@@ -150,16 +151,19 @@ impl SearchQuery {
         (status = 200, body = SearchPage),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`: the token is not valid any more", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
 async fn search(
     State(app): State<App>,
-    _caller: MaybeUser,
+    caller: MaybeUser,
+    address: Address,
     Params(query): Params<SearchQuery>,
 ) -> Result<Json<SearchPage>, Problem> {
     let text = typed(&query.q)?;
     let wanted = wanted(query.cursor.clone(), query.limit)?;
+    questioned(&app, &caller, &address, "search", app.settings.search_bucket).await?;
     let mut conn = snapshot(&app.db).await?;
     let owner = match query.owner.as_deref() {
         None => None,

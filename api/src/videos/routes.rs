@@ -17,8 +17,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{VideoView, bulk, captions, extras, lifecycle, may_watch, statistics, thumbnails};
 use crate::{
+    address::Address,
     app::App,
     auth::{CurrentUser, MaybeUser},
+    discovery::questioned,
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
     snapshot::snapshot,
@@ -126,12 +128,14 @@ where
         (status = 200, body = VideoPage),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
 async fn list_videos(
     State(app): State<App>,
     caller: MaybeUser,
+    address: Address,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
     let owner = match query.owner {
@@ -155,6 +159,10 @@ async fn list_videos(
             "query",
             "must have at most 200 characters, none of them control characters",
         );
+    }
+    if owner.is_none() && !text.trim().is_empty() {
+        let bucket = app.settings.search_bucket;
+        questioned(&app, &caller, &address, "search", bucket).await?;
     }
     let filter = Filter {
         owner,
