@@ -17,7 +17,7 @@ use super::{
 use crate::{
     accounts::{Holder, Link, Purpose, User},
     ids::{UserId, VideoId},
-    moderation::{self, Action, Decision},
+    moderation::{self, Action, Case, Decision},
     notifications,
     videos::{Status, Video, Visibility},
 };
@@ -189,6 +189,9 @@ impl Sender {
             Message::AppealRejected { decision, .. } => moderation::decision(conn, *decision)
                 .await?
                 .and_then(|decision| letters::rejected(read, &decision)),
+            Message::ReportDecided { case } => Case::find(conn, *case)
+                .await?
+                .and_then(|case| letters::reported(read, &case, &self.at("notifications"))),
             Message::AccountDeleted => Some(letters::account_deleted(read)),
         })
     }

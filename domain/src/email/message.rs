@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AppealId, DecisionId, UserId, VideoId},
+    ids::{AppealId, CaseId, DecisionId, UserId, VideoId},
     notifications::Kind,
 };
 
@@ -53,6 +53,8 @@ pub enum Message {
         decision: DecisionId,
         appeal: AppealId,
     },
+    /// Staff decided on something that one reported.
+    ReportDecided { case: CaseId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -76,6 +78,7 @@ impl Message {
             Self::Decision { .. } => "decision",
             Self::DecisionLifted { .. } => "decision_lifted",
             Self::AppealRejected { .. } => "appeal_rejected",
+            Self::ReportDecided { .. } => "report_decided",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -95,6 +98,7 @@ impl Message {
             Self::Reply { .. } => Some(Kind::Reply),
             Self::Follower { .. } => Some(Kind::Follower),
             Self::Published { .. } => Some(Kind::Published),
+            Self::ReportDecided { .. } => Some(Kind::Report),
             // Whoever was judged has to hear of it.
             Self::Decision { .. }
             | Self::DecisionLifted { .. }

@@ -49,6 +49,8 @@ crate::job::kinds! {
     lift_suspension::LiftSuspension,
     /// Tells a creator's followers of a video.
     notify_followers::NotifyFollowers,
+    /// Tells who reported something what was decided.
+    tell_reporters::TellReporters,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.

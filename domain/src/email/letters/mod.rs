@@ -13,7 +13,7 @@ pub use accounts::{
     account_deleted, address_changed, change_address, export_ready, password_changed,
     reset_password, verify_address,
 };
-pub use moderation::{decision, lifted, rejected};
+pub use moderation::{decision, lifted, rejected, reported};
 pub use people::{comment, follower, published, reply};
 pub use videos::{video_failed, video_ready};
 
