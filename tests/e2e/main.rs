@@ -31,6 +31,8 @@ mod interruption;
 mod jobs;
 /// An upload's way to a video that plays.
 mod journey;
+/// Workers that die in the middle of a job that goes on step by step.
+mod killed;
 /// Every kind of input in a browser.
 mod kinds;
 /// Ladders that MediaConvert makes.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{TimeDelta, Utc};
 use millrace_tests::{Person, Stack, person::PASSWORD, until};
+use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +79,9 @@ async fn who_reported_something_hears_what_became_of_it() -> Result<()> {
         .await?;
     let _worker = stack.worker("staff").await?;
     let wish = json!({ "email": true });
-    eve.patch("/api/notifications/preferences/report", wish)
+    let typed = [("content-type", "application/json")];
+    let path = "/api/notifications/preferences/report";
+    eve.send(Method::PATCH, path, &typed, wish.to_string().into_bytes())
         .await?
         .expect(200)?;
     // Each decision settles a case of its own: nothing was wrong, then something was.
