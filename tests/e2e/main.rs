@@ -19,6 +19,8 @@ mod email;
 mod farewell;
 /// A creator with very many followers.
 mod followers;
+/// What nobody should send.
+mod garbage;
 /// Every frame on the grid.
 mod grid;
 /// The rules that the crates keep.

@@ -14,11 +14,13 @@ mod authorization;
 mod cache;
 /// Captions, chapters, tags.
 mod captions;
+/// CloudFront and its cookies.
+mod cloudfront;
 /// Comments and reports.
 mod comments;
 /// Copies that are watched while the ladder is made.
 mod copies;
-/// The store, a CDN, CloudFront.
+/// The store, a CDN, and what may be kept.
 mod delivery;
 /// Devices, passwords, roles: what ends at once.
 mod devices;
@@ -32,11 +34,13 @@ mod follows;
 mod history;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Invitations, and registration that is closed.
+mod invitations;
 /// Trash, schedule, replacement, original.
 mod lifecycle;
 /// Likes and their count.
 mod likes;
-/// Links that came by mail, and invitations.
+/// Links that came by mail.
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
