@@ -71,6 +71,15 @@ impl Letter {
 }
 
 #[cfg(test)]
+impl Letter {
+    /// As a reader sees it: subject, text, HTML.
+    fn preview(&self) -> String {
+        let (text, html) = (self.text().unwrap(), self.html().unwrap());
+        format!("Subject: {}\n\n{text}\n\n{html}", self.subject)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -104,12 +113,7 @@ mod tests {
                 ("account_deleted", account_deleted(&reader)),
             ];
             for (name, letter) in letters {
-                let preview = format!(
-                    "Subject: {}\n\n{}\n\n{}",
-                    letter.subject,
-                    letter.text().unwrap(),
-                    letter.html().unwrap()
-                );
+                let preview = letter.preview();
                 insta::assert_snapshot!(format!("{name}.{}", language.tag()), preview);
             }
         }

@@ -305,12 +305,7 @@ mod tests {
             ];
             for (name, letter) in letters {
                 let letter = letter.unwrap();
-                let preview = format!(
-                    "Subject: {}\n\n{}\n\n{}",
-                    letter.subject,
-                    letter.text().unwrap(),
-                    letter.html().unwrap()
-                );
+                let preview = letter.preview();
                 insta::assert_snapshot!(format!("{name}.{}", language.tag()), preview);
             }
         }
