@@ -13,7 +13,10 @@ use crate::{
 
 /// One job that may run at once, as most may: without the arrays, whose unnesting costs the server as much again as the
 /// insert. Limits are looked up only when there is any.
-pub(crate) async fn insert_one(conn: &mut PgConnection, job: &NewJob) -> Result<Wake, EnqueueError> {
+pub(crate) async fn insert_one(
+    conn: &mut PgConnection,
+    job: &NewJob,
+) -> Result<Wake, EnqueueError> {
     let unusable = |reason| EnqueueError::Arguments {
         kind: job.kind.to_string(),
         reason,

@@ -219,7 +219,10 @@ async fn who_dies_while_nobody_answers_leaves_a_job_that_another_finds() -> Resu
     stub.be(Mood::Works);
     let _other = stack.worker("other").await?;
     person.sees_ready(&id, READY).await?;
-    assert_eq!((stub.calls().created.len(), stub.jobs()), (1, vec!["COMPLETE"]));
+    assert_eq!(
+        (stub.calls().created.len(), stub.jobs()),
+        (1, vec!["COMPLETE"])
+    );
     stack.end().await
 }
 
@@ -234,7 +237,8 @@ async fn who_dies_while_segments_are_registered_leaves_those_that_are() -> Resul
     gate.reached(READY).await?;
     worker.kill()?;
     let rows = async || -> Result<Vec<(String, i64, i64, i32, i32)>> {
-        let rows = "select rendition, count(*), count(distinct n), min(run_no), max(run_no) from segments
+        let rows =
+            "select rendition, count(*), count(distinct n), min(run_no), max(run_no) from segments
                      where video_id::text = $1 group by 1 order by 1";
         Ok(sqlx::query_as(rows).bind(&id).fetch_all(&stack.db).await?)
     };

@@ -82,9 +82,7 @@ async fn register(
         language: &language,
     };
     let mut tx = app.db.begin().await?;
-    let user = User::create(&mut *tx, new)
-        .await
-        .map_err(taken)?;
+    let user = User::create(&mut *tx, new).await.map_err(taken)?;
     if let Some(invite) = invite
         && !Invite::redeem(&mut tx, invite, user.id).await?
     {

@@ -9,9 +9,9 @@ use crate::{
     auth::MaybeUser,
     input::Params,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::pages::{PageQuery, video_page},
     videos::VideoPage,
-    snapshot::snapshot,
 };
 
 /// The routes of this module.

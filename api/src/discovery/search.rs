@@ -23,12 +23,12 @@ use crate::{
     auth::MaybeUser,
     input::Params,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::{
         channels::avatar_url,
         pages::{video_page, wanted},
     },
     videos::VideoView,
-    snapshot::snapshot,
 };
 
 /// Channels above the videos.
@@ -163,7 +163,14 @@ async fn search(
 ) -> Result<Json<SearchPage>, Problem> {
     let text = typed(&query.q)?;
     let wanted = wanted(query.cursor.clone(), query.limit)?;
-    questioned(&app, &caller, &address, "search", app.settings.search_bucket).await?;
+    questioned(
+        &app,
+        &caller,
+        &address,
+        "search",
+        app.settings.search_bucket,
+    )
+    .await?;
     let mut conn = snapshot(&app.db).await?;
     let owner = match query.owner.as_deref() {
         None => None,

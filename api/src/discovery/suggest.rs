@@ -98,7 +98,14 @@ async fn suggest(
     Params(query): Params<SuggestQuery>,
 ) -> Result<Json<SuggestionList>, Problem> {
     let text = typed(&query.q)?;
-    questioned(&app, &caller, &address, "suggest", app.settings.suggest_bucket).await?;
+    questioned(
+        &app,
+        &caller,
+        &address,
+        "suggest",
+        app.settings.suggest_bucket,
+    )
+    .await?;
     let mut conn = app.db.acquire().await?;
     let found = search::suggest(&mut conn, text).await?;
     Ok(Json(SuggestionList {

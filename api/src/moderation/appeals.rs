@@ -25,8 +25,8 @@ use crate::{
     auth::{Auditor, Operator},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
-    social::wanted,
     snapshot::snapshot,
+    social::wanted,
 };
 
 /// The routes of this module.

@@ -27,9 +27,9 @@ use crate::{
     auth::Auditor,
     input::{Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::wanted,
     videos::VideoView,
-    snapshot::snapshot,
 };
 
 /// Reports that one case shows.

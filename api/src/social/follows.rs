@@ -23,8 +23,8 @@ use crate::{
     auth::CurrentUser,
     input::{Params, Segments},
     problem::{Problem, ProblemBody},
-    videos::VideoPage,
     snapshot::snapshot,
+    videos::VideoPage,
 };
 
 /// The routes of this module.

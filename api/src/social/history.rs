@@ -22,8 +22,8 @@ use crate::{
     input::{Body, Id, Params},
     playback::Playback,
     problem::{Problem, ProblemBody},
-    videos::VideoView,
     snapshot::snapshot,
+    videos::VideoView,
 };
 
 /// Videos that the home page offers to go on with.

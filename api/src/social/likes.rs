@@ -16,8 +16,8 @@ use crate::{
     auth::CurrentUser,
     input::{Id, Params},
     problem::{Problem, ProblemBody},
-    videos::VideoPage,
     snapshot::snapshot,
+    videos::VideoPage,
 };
 
 /// The routes of this module.

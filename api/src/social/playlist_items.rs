@@ -20,8 +20,8 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Id, Params, Segments},
     problem::{Problem, ProblemBody},
-    videos::VideoView,
     snapshot::snapshot,
+    videos::VideoView,
 };
 
 /// The routes of this module.

@@ -26,8 +26,8 @@ use crate::{
     input::{Body, Check, Id, Params, Segments},
     playback::Playback,
     problem::{Problem, ProblemBody},
-    videos::VideoView,
     snapshot::snapshot,
+    videos::VideoView,
 };
 
 /// The routes of this module.

@@ -10,8 +10,8 @@ use crate::{
     auth::MaybeUser,
     input::Id,
     problem::{Problem, ProblemBody},
-    videos::VideoView,
     snapshot::snapshot,
+    videos::VideoView,
 };
 
 /// How many are offered.

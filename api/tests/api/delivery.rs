@@ -55,7 +55,11 @@ pub(crate) fn location(response: &Response) -> &str {
 }
 
 /// A ready video with a poster, and its master playlist.
-pub(crate) async fn ready(stack: &Stack, owner: &Person, visibility: Visibility) -> (VideoId, String) {
+pub(crate) async fn ready(
+    stack: &Stack,
+    owner: &Person,
+    visibility: Visibility,
+) -> (VideoId, String) {
     let video = playable(stack, owner, visibility).await;
     set(stack, video, "status", "ready").await;
     set(stack, video, "thumbnail_key", "images/v/1/poster.jpg").await;

@@ -62,10 +62,10 @@ mod playback;
 mod playlists;
 /// Profile and picture.
 mod profile;
-/// Videos that go with one, and the embed page.
-mod related;
 /// Mail that was asked for before an account changed hands.
 mod queued_mail;
+/// Videos that go with one, and the embed page.
+mod related;
 /// What comes through the socket.
 mod relay;
 /// Search and suggestions.

@@ -24,7 +24,8 @@ async fn asked_across(
         .unwrap();
     let waits = async {
         // Tables of other tests' databases may have the same number.
-        let waiting = "select exists(select from pg_locks l join pg_database d on d.oid = l.database
+        let waiting =
+            "select exists(select from pg_locks l join pg_database d on d.oid = l.database
                                      where not l.granted and d.datname = current_database()
                                        and l.relation = $1::text::regclass)";
         loop {

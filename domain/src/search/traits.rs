@@ -52,7 +52,9 @@ impl Fineness {
 
 /// The traits that a video must have, all of them; none if nothing is asked.
 pub(super) fn traits(filter: &SearchFilter) -> Option<Vec<String>> {
-    let category = filter.category.map(|kind| format!("c:{}", Category::word(kind)));
+    let category = filter
+        .category
+        .map(|kind| format!("c:{}", Category::word(kind)));
     let fineness = filter.quality.map(|quality| quality.word().to_owned());
     let length = filter.length.map(|length| length.word().to_owned());
     let all: Vec<String> = [category, fineness, length].into_iter().flatten().collect();

@@ -32,7 +32,16 @@ macro_rules! delete_all {
         let mut gone = 0;
         loop {
             let batch = sqlx::query!(
-                "delete from " + $table + " where " + $key + " = any(array(select " + $key + " from " + $table + " where " + $fits
+                "delete from "
+                    + $table
+                    + " where "
+                    + $key
+                    + " = any(array(select "
+                    + $key
+                    + " from "
+                    + $table
+                    + " where "
+                    + $fits
                     + " limit $1))",
                 BATCH
             )
@@ -74,12 +83,7 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
             "hash",
             "expires_at < now() - interval '1 hour'"
         ),
-        challenges: delete_all!(
-            db,
-            "login_challenges",
-            "hash",
-            "expires_at < now()"
-        ),
+        challenges: delete_all!(db, "login_challenges", "hash", "expires_at < now()"),
         links: delete_all!(
             db,
             "account_links",

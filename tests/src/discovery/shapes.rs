@@ -151,7 +151,14 @@ const NEVER_TOGETHER: &[&str] = &[
     "nobodysaysthis",
 ];
 // Parts of titles, from frequent ones to some that no title has.
-const PARTS: &[&str] = &["travel", "ravel", "kateboar", "台北夜市", "kelim", "nobodysaysthis"];
+const PARTS: &[&str] = &[
+    "travel",
+    "ravel",
+    "kateboar",
+    "台北夜市",
+    "kelim",
+    "nobodysaysthis",
+];
 const TYPED: &[&str] = &[
     "t",
     "tr",
