@@ -11,7 +11,7 @@ use millrace_domain::{
 use millrace_jobs::kinds::Recommend;
 use millrace_queue::NewJob;
 use millrace_tests::{Gate, Person, Stack, person::text, until};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -122,14 +122,9 @@ async fn recommendations_go_on_after_the_last_batch() -> Result<()> {
     drop(conn);
     gate.reached(SOON).await?;
     first.kill()?;
-    let made = async || -> Result<Vec<(uuid::Uuid, DateTime<Utc>, Value)>> {
-        let rows = "select user_id, made_at, to_jsonb(before_made_at) from recommendations order by user_id";
-        let rows: Vec<(uuid::Uuid, DateTime<Utc>, Option<Value>)> =
-            sqlx::query_as(rows).fetch_all(&stack.db).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, at, before)| (id, at, before.unwrap_or_default()))
-            .collect())
+    let made = async || -> Result<Vec<(uuid::Uuid, DateTime<Utc>)>> {
+        let rows = "select user_id, made_at from recommendations order by user_id";
+        Ok(sqlx::query_as(rows).fetch_all(&stack.db).await?)
     };
     let before = made().await?;
     let done: Vec<uuid::Uuid> = before.iter().map(|row| row.0).collect();
