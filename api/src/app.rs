@@ -99,6 +99,10 @@ pub(crate) struct Settings {
     pub report_bucket: Bucket,
     /// What players of one address say that they played: a classroom has thirty.
     pub beacon_bucket: Bucket,
+    /// Searches of one person, or from one address.
+    pub search_bucket: Bucket,
+    /// Suggestions for one person, or to one address: one for every few letters that somebody types.
+    pub suggest_bucket: Bucket,
     /// Bytes.
     pub max_upload_size: u64,
     /// Bytes.
@@ -135,6 +139,8 @@ impl Settings {
             comment_bucket: Bucket::new(15, Duration::from_secs(12)),
             report_bucket: Bucket::new(10, Duration::from_secs(300)),
             beacon_bucket: Bucket::new(300, Duration::from_millis(400)),
+            search_bucket: Bucket::new(120, Duration::from_millis(500)),
+            suggest_bucket: Bucket::new(300, Duration::from_millis(200)),
             max_upload_size: config.uploads.max_size,
             single_put_limit: config.uploads.single_put_limit,
             upload_url_ttl: config.uploads.url_ttl,

@@ -41,6 +41,8 @@ mod router;
 mod security;
 /// The process.
 mod server;
+/// One moment of the database.
+mod snapshot;
 /// What viewers do: follow, like, watch, comment, keep.
 mod social;
 /// The span of a request.

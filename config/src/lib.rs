@@ -7,6 +7,10 @@ mod environment;
 mod logging;
 /// The metrics of the process.
 mod metrics;
+/// Queues with their slots.
+mod queues;
+/// What settings must be that types cannot say.
+mod rules;
 /// A string that is never printed.
 mod secret;
 /// The sections and their keys.
@@ -24,6 +28,7 @@ use figment::{
 pub use environment::variable;
 pub use logging::{start_logging, start_telemetry};
 pub use metrics::{keep_metrics, metrics};
+pub use queues::Queues;
 pub use secret::Secret;
 pub use settings::*;
 pub use traces::Traces;

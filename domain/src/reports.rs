@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use crate::ids::{CommentId, UserId};
+use crate::ids::{CaseId, CommentId, UserId};
 
 /// What is reported.
 #[derive(
@@ -122,4 +122,30 @@ pub async fn file(db: impl PgExecutor<'_>, new: &NewReport) -> Result<bool, sqlx
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Who filed the reports of a case, newest first, after the report with the id `before`: at most `limit`, each with the
+/// id of theirs. What the word list held back nobody reported.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn reporters_of(
+    db: impl PgExecutor<'_>,
+    case: CaseId,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, UserId)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select id, reporter_id as "reporter_id!" from reports
+            where case_id = $1 and reporter_id is not null and ($2::uuid is null or id < $2) order by id desc limit $3"#,
+        case.0,
+        before,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, UserId(row.reporter_id)))
+        .collect())
 }

@@ -49,6 +49,8 @@ mod fleet;
 mod hand_out;
 /// The id of a job.
 mod id;
+/// The statements that insert jobs.
+mod insert;
 /// A job that is not enqueued yet.
 mod job;
 /// How long finished jobs are kept.

@@ -343,3 +343,20 @@ async fn who_forgot_their_password_gets_a_link_and_strangers_get_nothing() -> Re
     assert_eq!(server.seen().messages.len(), 2);
     stack.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_job_is_spent_says_so() -> Result<()> {
+    let server = SmtpServer::start(Mood::Greylists).await?;
+    let stack = mailing(&server, "none").start().await?;
+    send(&stack, "farewell", "ann@example.org").await?;
+    sqlx::query("update queue.job set max_attempts = 1 where kind = 'email'")
+        .execute(&stack.db)
+        .await?;
+    let _worker = worker(&stack, "post").await?;
+    let answer = comes_to(&stack, "farewell", "failed").await?;
+    // What the server said last is what whoever looks wants to know.
+    assert!(answer.starts_with("451"), "{answer}");
+    assert_eq!(job_ended(&stack).await?.0, "discarded");
+    stack.quiet().await?;
+    stack.end().await
+}

@@ -19,6 +19,8 @@ mod email;
 mod farewell;
 /// A creator with very many followers.
 mod followers;
+/// What nobody should send.
+mod garbage;
 /// Every frame on the grid.
 mod grid;
 /// The rules that the crates keep.
@@ -31,6 +33,8 @@ mod interruption;
 mod jobs;
 /// An upload's way to a video that plays.
 mod journey;
+/// Workers that die in the middle of a job that goes on step by step.
+mod killed;
 /// Every kind of input in a browser.
 mod kinds;
 /// Ladders that MediaConvert makes.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use millrace_jobs::kinds::MediaconvertSweep;
 use millrace_queue::NewJob;
 use millrace_tests::{
-    Clip, Person, Player, Stack, StackOptions, media,
+    Clip, Gate, Person, Player, Stack, StackOptions, media,
     mediaconvert::{MediaConvertStub, Mood, ROLE, ServingStub},
     person::text,
     until,
@@ -201,6 +201,65 @@ async fn a_job_that_stands_still_is_given_up_for_another_and_then_for_good() -> 
         .expect(202)?;
     person.sees_ready(&id, READY).await?;
     assert_eq!(stub.calls().created.len(), 3);
+    stack.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_dies_while_nobody_answers_leaves_a_job_that_another_finds() -> Result<()> {
+    let (stack, stub) = start(Mood::Mute, &[]).await?;
+    let mut worker = stack.worker("killed").await?;
+    let person = Person::register(&stack).await?;
+    let id = person.upload(&clip()).await?;
+    until("somebody asks how it is", SOON, async || {
+        Ok((stub.calls().looked > 0).then_some(()))
+    })
+    .await?;
+    worker.kill()?;
+    assert_eq!(person.video(&id).await?["status"], "processing");
+    stub.be(Mood::Works);
+    let _other = stack.worker("other").await?;
+    person.sees_ready(&id, READY).await?;
+    assert_eq!(
+        (stub.calls().created.len(), stub.jobs()),
+        (1, vec!["COMPLETE"])
+    );
+    stack.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_dies_while_segments_are_registered_leaves_those_that_are() -> Result<()> {
+    let (stack, stub) = start(Mood::Works, &[]).await?;
+    // Both pictures come first, then the sound.
+    let gate = Gate::close(&stack.db, "segments", "new.rendition = 'audio'").await?;
+    let mut worker = stack.worker("killed").await?;
+    let person = Person::register(&stack).await?;
+    let id = person.upload(&clip()).await?;
+    gate.reached(READY).await?;
+    worker.kill()?;
+    let rows = async || -> Result<Vec<(String, i64, i64, i32, i32)>> {
+        let rows =
+            "select rendition, count(*), count(distinct n), min(run_no), max(run_no) from segments
+                     where video_id::text = $1 group by 1 order by 1";
+        Ok(sqlx::query_as(rows).bind(&id).fetch_all(&stack.db).await?)
+    };
+    let before = rows().await?;
+    let named: Vec<&str> = before.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(named, ["v240", "v360"], "{before:?}");
+    gate.open().await?;
+    let _other = stack.worker("other").await?;
+    let video = person.sees_ready(&id, READY).await?;
+    // What was there stays as the first run wrote it; the second one did the rest.
+    let after = rows().await?;
+    assert_eq!(after[1..], before);
+    let (_, count, distinct, first, last) = &after[0];
+    assert_eq!((count, first), (distinct, last));
+    assert!(*first > before[0].4, "{after:?}");
+    assert_eq!(stub.calls().created.len(), 1);
+    let player = Player::of(&person)?;
+    let url = text(&video["hls_url"])?;
+    let master = player.master(&url).await?;
+    let sound = player.resolve(&url, master.audio.as_deref().context("no sound")?)?;
+    media::decoded(&player.rendition(&sound).await?.file()).await?;
     stack.end().await
 }
 

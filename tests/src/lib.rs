@@ -16,6 +16,8 @@ mod database;
 mod direct;
 /// Finding videos among very many.
 pub mod discovery;
+/// A place in the database where a job can be stopped.
+mod gate;
 /// Programs that `deploy/install-deps.sh` puts in the cache folder.
 mod installed;
 /// Everything as processes that can be killed.
@@ -56,6 +58,7 @@ mod worker;
 pub use clip::{Clip, padded};
 pub use command::Said;
 pub use direct::Film;
+pub use gate::Gate;
 pub use installed::installed;
 pub use machines::{Machines, MachinesOptions, free_port};
 pub use person::Person;

@@ -1,7 +1,10 @@
 //! A person's address: proving it, and having another one.
 
 use axum::{extract::State, http::StatusCode};
-use millrace_domain::{accounts::User, email::Message};
+use millrace_domain::{
+    accounts::{Link, User},
+    email::Message,
+};
 use millrace_jobs::flows;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -78,6 +81,8 @@ pub(super) async fn change_email(
     let email = check.line("email", &body.email, 3, 254);
     check.that("email", is_email(&email), "must be an email address");
     check.finish()?;
+    // Before the password, so that a mail of a password that is not theirs any more comes to nothing.
+    let ended = Link::ended(&app.db, user.id).await?;
     confirm_password(&app, &caller, "password", body.password).await?;
     throttle(
         &app,
@@ -88,7 +93,10 @@ pub(super) async fn change_email(
     if User::has_email(&app.db, &email).await? {
         return Err(email_taken());
     }
-    let message = Message::ChangeAddress { user: user.id };
+    let message = Message::ChangeAddress {
+        user: user.id,
+        ended,
+    };
     let mut tx = app.db.begin().await?;
     let wake = flows::mail_account_at(&mut tx, user, &email, &message).await?;
     tx.commit().await?;

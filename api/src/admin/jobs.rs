@@ -25,6 +25,7 @@ use crate::{
     auth::{Auditor, Operator},
     input::{Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// Jobs on a page unless more or fewer are asked for.
@@ -161,7 +162,7 @@ async fn get_job(
     caller: Auditor,
     Id(id): Id<Uuid>,
 ) -> Result<Json<JobDetail>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let job = find(&mut conn, JobId(id))
         .await?
         .ok_or_else(Problem::not_found)?;

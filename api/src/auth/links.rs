@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_domain::{
-    accounts::{self, Link, Purpose, Session, User, UserError},
+    accounts::{self, Link, Purpose, Session, User},
     email::Message,
 };
 use millrace_jobs::flows;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::throttle;
+use super::{taken::taken, throttle};
 use crate::{
     address::Address,
     app::App,
@@ -112,12 +112,7 @@ async fn reset_password(
     Address(address): Address,
     Body(body): Body<ResetPasswordRequest>,
 ) -> Result<StatusCode, Problem> {
-    throttle(
-        &app,
-        &format!("link:address:{address}"),
-        app.settings.address_bucket,
-    )
-    .await?;
+    try_link(&app, &address).await?;
     // Only who has a link makes us hash.
     let link = Link::find(&app.db, &body.token)
         .await?
@@ -164,12 +159,7 @@ async fn confirm_email(
     Address(address): Address,
     Body(body): Body<ConfirmEmailRequest>,
 ) -> Result<Json<ConfirmedEmail>, Problem> {
-    throttle(
-        &app,
-        &format!("link:address:{address}"),
-        app.settings.address_bucket,
-    )
-    .await?;
+    try_link(&app, &address).await?;
     let mut tx = app.db.begin().await?;
     if let Some(link) = Link::redeem(&mut tx, &body.token, Purpose::VerifyEmail).await? {
         if !User::verify_email(&mut *tx, link.user, &link.email).await? {
@@ -189,10 +179,7 @@ async fn confirm_email(
         .ok_or_else(link_over)?;
     User::change_email(&mut *tx, link.user, &link.email)
         .await
-        .map_err(|error| match error {
-            UserError::EmailTaken => email_taken(),
-            other => other.into(),
-        })?;
+        .map_err(taken)?;
     Link::end_all(&mut *tx, link.user).await?;
     let message = Message::AddressChanged { user: link.user };
     let wake = flows::mail_account(&mut tx, &before, &message).await?;
@@ -205,15 +192,17 @@ async fn confirm_email(
     }))
 }
 
-fn link_over() -> Problem {
+/// Takes one of the links that may be tried from an address: 429 when there were too many.
+pub(crate) async fn try_link(app: &App, address: &str) -> Result<(), Problem> {
+    let bucket = format!("link:address:{address}");
+    throttle(app, &bucket, app.settings.address_bucket).await
+}
+
+/// 410: nothing comes of the link.
+pub(crate) fn link_over() -> Problem {
     Problem::new(
         StatusCode::GONE,
         "link_over",
-        "the link is unknown, was used, or is too old",
+        "the link is unknown, was used, or is too old, or what it is about is over",
     )
-}
-
-/// 409: another account has the address.
-pub(crate) fn email_taken() -> Problem {
-    Problem::conflict("email_taken", "the email address is taken").at("email", "is taken")
 }

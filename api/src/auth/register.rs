@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use millrace_config::Registration;
 use millrace_domain::{
-    accounts::{Invite, NewUser, Role, User, UserError},
+    accounts::{Invite, NewUser, Role, User},
     email::Message,
 };
 use millrace_jobs::flows;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{email_taken, throttle};
+use super::{taken::taken, throttle};
 use crate::{
     address::Address,
     app::App,
@@ -82,16 +82,7 @@ async fn register(
         language: &language,
     };
     let mut tx = app.db.begin().await?;
-    let user = User::create(&mut *tx, new)
-        .await
-        .map_err(|error| match error {
-            UserError::UsernameTaken => {
-                Problem::conflict("username_taken", "the user name is taken")
-                    .at("username", "is taken")
-            }
-            UserError::EmailTaken => email_taken(),
-            UserError::Database(error) => error.into(),
-        })?;
+    let user = User::create(&mut *tx, new).await.map_err(taken)?;
     if let Some(invite) = invite
         && !Invite::redeem(&mut tx, invite, user.id).await?
     {

@@ -9,6 +9,7 @@ use crate::{
     auth::MaybeUser,
     input::Params,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::pages::{PageQuery, video_page},
     videos::VideoPage,
 };
@@ -36,7 +37,7 @@ async fn list_trending(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
     let wanted = query.wanted()?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = trending::trending(&mut conn, &wanted).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }
@@ -57,7 +58,7 @@ async fn list_recommended(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
     let wanted = query.wanted()?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = recommend::recommended(&mut conn, caller.id(), &wanted).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }

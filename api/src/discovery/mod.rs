@@ -7,9 +7,15 @@ mod search;
 /// What is suggested while somebody types.
 mod suggest;
 
+use millrace_domain::accounts::Bucket;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, problem::Problem};
+use crate::{
+    address::Address,
+    app::App,
+    auth::{MaybeUser, throttle},
+    problem::Problem,
+};
 
 /// The routes of all of them.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -34,4 +40,20 @@ fn typed(text: &str) -> Result<&str, Problem> {
             ),
         )
     }
+}
+
+/// Takes one of the questions that a person may ask, or an address from which nobody has logged in: 429 when there were
+/// too many. Few answers cost the database as much.
+pub(crate) async fn questioned(
+    app: &App,
+    caller: &MaybeUser,
+    Address(address): &Address,
+    what: &str,
+    bucket: Bucket,
+) -> Result<(), Problem> {
+    let key = match caller.id() {
+        Some(user) => format!("{what}:user:{user}"),
+        None => format!("{what}:address:{address}"),
+    };
+    throttle(app, &key, bucket).await
 }

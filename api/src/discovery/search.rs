@@ -9,19 +9,21 @@ use chrono::{TimeDelta, Utc};
 use millrace_domain::{
     channels::Channel,
     ids::UserId,
-    search::{self, FoundChannel, SearchFilter, SearchSort},
+    search::{self, Fineness, FoundChannel, Length, SearchFilter, SearchSort},
     videos::{self, Category},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::typed;
+use super::{questioned, typed};
 use crate::{
+    address::Address,
     app::App,
     auth::MaybeUser,
     input::Params,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::{
         channels::avatar_url,
         pages::{video_page, wanted},
@@ -46,11 +48,11 @@ struct SearchQuery {
     #[param(inline)]
     sort: Option<SearchSort>,
     #[param(inline)]
-    duration: Option<DurationFilter>,
+    duration: Option<Length>,
     #[param(inline)]
     date: Option<DateFilter>,
     #[param(inline)]
-    quality: Option<QualityFilter>,
+    quality: Option<Fineness>,
     /// Only of the channel with this name.
     #[param(max_length = 50)]
     owner: Option<String>,
@@ -67,18 +69,6 @@ struct SearchQuery {
     limit: Option<i64>,
 }
 
-/// How long a video is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum DurationFilter {
-    /// Under 4 minutes.
-    Short,
-    /// 4 to 20 minutes.
-    Medium,
-    /// 20 minutes and more.
-    Long,
-}
-
 /// How old a video is at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,18 +77,6 @@ enum DateFilter {
     Week,
     Month,
     Year,
-}
-
-/// How fine the picture is at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum QualityFilter {
-    /// 720 lines.
-    Hd,
-    /// 1080 lines.
-    FullHd,
-    /// 2160 lines.
-    Uhd,
 }
 
 /// A channel whose name is like the words.
@@ -142,12 +120,6 @@ impl From<FoundChannel> for ChannelHit {
 impl SearchQuery {
     /// What the domain is asked for.
     fn filter(&self, query: &str, owner: Option<UserId>) -> SearchFilter {
-        let (duration_from, duration_below) = match self.duration {
-            None => (None, None),
-            Some(DurationFilter::Short) => (None, Some(240.0)),
-            Some(DurationFilter::Medium) => (Some(240.0), Some(1_200.0)),
-            Some(DurationFilter::Long) => (Some(1_200.0), None),
-        };
         let days = self.date.map(|date| match date {
             DateFilter::Day => 1,
             DateFilter::Week => 7,
@@ -164,13 +136,8 @@ impl SearchQuery {
                 .as_deref()
                 .map(|tag| videos::tag(tag).unwrap_or_else(|| "\u{1}".to_owned())),
             category: self.category,
-            quality_from: self.quality.map(|quality| match quality {
-                QualityFilter::Hd => 720,
-                QualityFilter::FullHd => 1080,
-                QualityFilter::Uhd => 2160,
-            }),
-            duration_from,
-            duration_below,
+            quality: self.quality,
+            length: self.duration,
             since: days.map(|days| Utc::now() - TimeDelta::days(days)),
         }
     }
@@ -184,17 +151,27 @@ impl SearchQuery {
         (status = 200, body = SearchPage),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`: the token is not valid any more", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
 async fn search(
     State(app): State<App>,
-    _caller: MaybeUser,
+    caller: MaybeUser,
+    address: Address,
     Params(query): Params<SearchQuery>,
 ) -> Result<Json<SearchPage>, Problem> {
     let text = typed(&query.q)?;
     let wanted = wanted(query.cursor.clone(), query.limit)?;
-    let mut conn = app.db.acquire().await?;
+    questioned(
+        &app,
+        &caller,
+        &address,
+        "search",
+        app.settings.search_bucket,
+    )
+    .await?;
+    let mut conn = snapshot(&app.db).await?;
     let owner = match query.owner.as_deref() {
         None => None,
         Some(name) => {

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::typed;
+use super::{questioned, typed};
 use crate::{
+    address::Address,
     app::App,
     auth::MaybeUser,
     input::Params,
@@ -86,15 +87,25 @@ impl From<Suggestion> for SuggestionView {
         (status = 200, body = SuggestionList),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`: the token is not valid any more", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
 async fn suggest(
     State(app): State<App>,
-    _caller: MaybeUser,
+    caller: MaybeUser,
+    address: Address,
     Params(query): Params<SuggestQuery>,
 ) -> Result<Json<SuggestionList>, Problem> {
     let text = typed(&query.q)?;
+    questioned(
+        &app,
+        &caller,
+        &address,
+        "suggest",
+        app.settings.suggest_bucket,
+    )
+    .await?;
     let mut conn = app.db.acquire().await?;
     let found = search::suggest(&mut conn, text).await?;
     Ok(Json(SuggestionList {

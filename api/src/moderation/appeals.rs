@@ -25,6 +25,7 @@ use crate::{
     auth::{Auditor, Operator},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::wanted,
 };
 
@@ -74,7 +75,7 @@ async fn list_appeals(
     Params(query): Params<AppealQuery>,
 ) -> Result<Json<DecisionPage>, Problem> {
     let wanted = wanted(query.cursor, query.limit)?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let open = query.answered != Some(true);
     let page = moderation::appeals(&mut *conn, open, &wanted).await?;
     let mut items = Vec::with_capacity(page.items.len());

@@ -27,6 +27,7 @@ use crate::{
     auth::Auditor,
     input::{Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     social::wanted,
     videos::VideoView,
 };
@@ -221,7 +222,7 @@ async fn get_report(
     Auditor(caller): Auditor,
     Id(id): Id<CaseId>,
 ) -> Result<Json<CaseDetail>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let case = Case::find(&mut *conn, id)
         .await?
         .ok_or_else(Problem::not_found)?;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     address::Address,
     app::App,
-    auth::throttle,
+    auth::{link_over, try_link},
     input::Body,
     problem::{Problem, ProblemBody},
 };
@@ -66,7 +66,7 @@ async fn get_suspension(
     moderation::decision(&app.db, id)
         .await?
         .map(|decision| Json(DecisionView::for_owner(decision)))
-        .ok_or_else(over)
+        .ok_or_else(link_over)
 }
 
 /// Appeals against being locked out: once. The answer comes by mail.
@@ -96,22 +96,13 @@ async fn appeal_suspension(
 
 /// The suspension that a token is about, and whose.
 async fn admitted(app: &App, address: &str, token: &str) -> Result<(DecisionId, Link), Problem> {
-    let bucket = format!("link:address:{address}");
-    throttle(app, &bucket, app.settings.address_bucket).await?;
+    try_link(app, address).await?;
     let link = Link::find(&app.db, token)
         .await?
         .filter(|link| link.purpose == Purpose::Appeal)
-        .ok_or_else(over)?;
+        .ok_or_else(link_over)?;
     let decision = User::suspended_by(&app.db, link.user)
         .await?
-        .ok_or_else(over)?;
+        .ok_or_else(link_over)?;
     Ok((decision, link))
-}
-
-fn over() -> Problem {
-    Problem::new(
-        StatusCode::GONE,
-        "link_over",
-        "the link is unknown or too old, or the suspension is over",
-    )
 }

@@ -66,6 +66,9 @@ struct NotificationView {
     video: Option<NotificationVideo>,
     #[schema(required)]
     comment_id: Option<Uuid>,
+    /// Of a report of one's own: whether something was done about it.
+    #[schema(required)]
+    upheld: Option<bool>,
     read: bool,
     created_at: DateTime<Utc>,
 }
@@ -104,6 +107,7 @@ impl From<Notification> for NotificationView {
                 .video
                 .map(|(id, title)| NotificationVideo { id, title }),
             comment_id: news.comment,
+            upheld: news.upheld,
             read: news.read,
             created_at: news.created_at,
         }

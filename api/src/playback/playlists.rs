@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 
 use super::{addresses::Addresses, copies};
+use crate::snapshot::snapshot;
 
 /// Which of the playlists of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,9 +131,7 @@ pub(super) async fn read(
     cdn: Option<&Cdn>,
 ) -> anyhow::Result<Option<Rendered>> {
     // One snapshot, so that a list never names what its window does not know.
-    let mut tx = db
-        .begin_with("begin isolation level repeatable read read only")
-        .await?;
+    let mut tx = snapshot(db).await?;
     let video = Video::find(&mut *tx, playlist.video)
         .await?
         .map(|video| video.as_played().into_owned())

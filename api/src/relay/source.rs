@@ -19,6 +19,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use super::{frame::Progress, topic::Topic};
 use crate::{
     playback::Playback,
+    snapshot::snapshot,
     videos::{LiveVideo, may_watch},
 };
 
@@ -70,9 +71,7 @@ struct UserData {
 impl Source {
     /// A transaction in which head and state belong together.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        self.db
-            .begin_with("begin isolation level repeatable read read only")
-            .await
+        snapshot(&self.db).await
     }
 
     /// Whether `user` may follow `topic` now. What is hidden looks absent.

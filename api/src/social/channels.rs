@@ -23,6 +23,7 @@ use crate::{
     auth::MaybeUser,
     input::{Params, Segments},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoPage,
 };
 
@@ -138,7 +139,7 @@ async fn list_channel_videos(
     Params(query): Params<ChannelVideosQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
     let wanted = wanted(query.cursor, query.limit)?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let channel = find(&mut conn, &username, caller.id()).await?;
     let sort = query.sort.unwrap_or_default();
     let page = channels::videos(&mut *conn, channel.id, sort, &wanted).await?;

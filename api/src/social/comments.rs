@@ -30,6 +30,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// The routes of this module.
@@ -38,8 +39,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list_comments, create_comment))
         .routes(routes!(get_comment, update_comment, delete_comment))
         .routes(routes!(list_replies))
-        .routes(routes!(like_comment, unlike_comment))
-        .routes(routes!(pin_comment, unpin_comment))
 }
 
 /// Who wrote it.
@@ -141,13 +140,6 @@ struct UpdateCommentRequest {
     body: String,
 }
 
-/// Whether the caller likes a comment now, and how many do.
-#[derive(Debug, Serialize, ToSchema)]
-struct CommentLikeState {
-    liked: bool,
-    likes: i32,
-}
-
 /// The comment and its video, if `viewer` may see them: 404 otherwise.
 pub(super) async fn visible(
     conn: &mut PgConnection,
@@ -221,7 +213,7 @@ async fn list_comments(
 ) -> Result<Json<CommentPage>, Problem> {
     let wanted = wanted(query.cursor, query.limit)?;
     let sort = query.sort.unwrap_or_default();
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     watchable(&mut conn, id, caller.id()).await?;
     let page = comments::threads(&mut conn, id, sort, caller.id(), &wanted).await?;
     let total = comments::count(&mut *conn, id).await?;
@@ -308,7 +300,7 @@ async fn get_comment(
     caller: MaybeUser,
     Id(id): Id<CommentId>,
 ) -> Result<Json<CommentView>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let (comment, _) = visible(&mut conn, id, caller.id()).await?;
     Ok(Json(comment.into()))
 }
@@ -426,7 +418,7 @@ async fn list_replies(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<CommentPage>, Problem> {
     let wanted = query.wanted()?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let (thread, _) = visible(&mut conn, id, caller.id()).await?;
     let page = comments::replies(&mut *conn, id, caller.id(), &wanted).await?;
     let total = comments::count(&mut *conn, thread.video_id).await?;
@@ -436,125 +428,4 @@ async fn list_replies(
         next_cursor: page.next_cursor,
         total,
     }))
-}
-
-/// Likes a comment; again changes nothing.
-#[utoipa::path(
-    put, path = "/api/comments/{id}/like", operation_id = "like_comment", tag = "viewers", params(("id" = CommentId, Path)),
-    responses(
-        (status = 200, body = CommentLikeState),
-        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = []))
-)]
-async fn like_comment(
-    State(app): State<App>,
-    caller: CurrentUser,
-    Id(id): Id<CommentId>,
-) -> Result<Json<CommentLikeState>, Problem> {
-    set_liked(&app, caller.user.id, id, true).await
-}
-
-/// Likes a comment no more; again changes nothing.
-#[utoipa::path(
-    delete, path = "/api/comments/{id}/like", operation_id = "unlike_comment", tag = "viewers", params(("id" = CommentId, Path)),
-    responses(
-        (status = 200, body = CommentLikeState),
-        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = []))
-)]
-async fn unlike_comment(
-    State(app): State<App>,
-    caller: CurrentUser,
-    Id(id): Id<CommentId>,
-) -> Result<Json<CommentLikeState>, Problem> {
-    set_liked(&app, caller.user.id, id, false).await
-}
-
-async fn set_liked(
-    app: &App,
-    user: UserId,
-    id: CommentId,
-    liked: bool,
-) -> Result<Json<CommentLikeState>, Problem> {
-    gesture(app, user).await?;
-    let mut tx = app.db.begin().await?;
-    visible(&mut tx, id, Some(user)).await?;
-    Comment::like(&mut tx, id, user, liked).await?;
-    let comment = Comment::find(&mut *tx, id, Some(user))
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    tx.commit().await?;
-    Ok(Json(CommentLikeState {
-        liked,
-        likes: comment.likes,
-    }))
-}
-
-/// Pins a thread above the others of one's own video; the one before is pinned no more.
-#[utoipa::path(
-    put, path = "/api/comments/{id}/pin", operation_id = "pin_comment", tag = "viewers", params(("id" = CommentId, Path)),
-    responses(
-        (status = 204, description = "it is pinned"),
-        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: the video is not the caller's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`pin_reply`: only a comment that is no reply can be pinned", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = []))
-)]
-async fn pin_comment(
-    State(app): State<App>,
-    caller: CurrentUser,
-    Id(id): Id<CommentId>,
-) -> Result<StatusCode, Problem> {
-    set_pinned(&app, caller.user.id, id, true).await
-}
-
-/// Takes a pin away.
-#[utoipa::path(
-    delete, path = "/api/comments/{id}/pin", operation_id = "unpin_comment", tag = "viewers", params(("id" = CommentId, Path)),
-    responses(
-        (status = 204, description = "it is not pinned"),
-        (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: the video is not the caller's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`pin_reply`: only a comment that is no reply can be pinned", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = []))
-)]
-async fn unpin_comment(
-    State(app): State<App>,
-    caller: CurrentUser,
-    Id(id): Id<CommentId>,
-) -> Result<StatusCode, Problem> {
-    set_pinned(&app, caller.user.id, id, false).await
-}
-
-async fn set_pinned(
-    app: &App,
-    user: UserId,
-    id: CommentId,
-    pinned: bool,
-) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
-    let (comment, video) = visible(&mut tx, id, Some(user)).await?;
-    if video.user_id != user {
-        return Err(Problem::forbidden("the video is not yours"));
-    }
-    if comment.parent_id.is_some() {
-        return Err(Problem::refused("pin_reply", "a reply cannot be pinned"));
-    }
-    if comment.pinned != pinned {
-        Comment::pin(&mut tx, id, video.id, pinned).await?;
-    }
-    let hint = comments::changed(&mut tx, video.id, id, None, Change::Pinned).await?;
-    tx.commit().await?;
-    hint.fire(&app.notifier);
-    Ok(StatusCode::NO_CONTENT)
 }

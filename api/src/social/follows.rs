@@ -23,6 +23,7 @@ use crate::{
     auth::CurrentUser,
     input::{Params, Segments},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoPage,
 };
 
@@ -189,7 +190,7 @@ async fn list_feed(
     caller: CurrentUser,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = follows::feed(&mut *conn, caller.user.id, &query.wanted()?).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }

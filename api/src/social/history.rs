@@ -22,6 +22,7 @@ use crate::{
     input::{Body, Id, Params},
     playback::Playback,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoView,
 };
 
@@ -126,7 +127,7 @@ async fn list_history(
     }
     let user = caller.user.id;
     let wanted = wanted(query.cursor.clone(), query.limit)?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = history::watched(&mut *conn, user, words, &wanted).await?;
     Ok(Json(HistoryPage {
         items: items(&mut conn, page.items, &app.playback).await?,
@@ -202,7 +203,7 @@ async fn list_unfinished(
     State(app): State<App>,
     caller: CurrentUser,
 ) -> Result<Json<Vec<WatchedVideo>>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let watched = history::unfinished(&mut *conn, caller.user.id, UNFINISHED).await?;
     items(&mut conn, watched, &app.playback).await.map(Json)
 }

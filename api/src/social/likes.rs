@@ -16,6 +16,7 @@ use crate::{
     auth::CurrentUser,
     input::{Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoPage,
 };
 
@@ -110,7 +111,7 @@ async fn list_liked(
     caller: CurrentUser,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = likes::liked(&mut *conn, caller.user.id, &query.wanted()?).await?;
     video_page(&mut conn, page, &app.playback).await.map(Json)
 }

@@ -2,6 +2,8 @@
 
 /// Creators as others see them.
 pub(crate) mod channels;
+/// Likes and pins of comments.
+mod comment_marks;
 /// What people write below videos.
 mod comments;
 /// Following.
@@ -39,6 +41,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(channels::router())
         .merge(comments::router())
+        .merge(comment_marks::router())
         .merge(follows::router())
         .merge(history::router())
         .merge(likes::router())

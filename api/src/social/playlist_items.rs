@@ -20,6 +20,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Id, Params, Segments},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoView,
 };
 
@@ -76,7 +77,7 @@ async fn list_playlist_items(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<PlaylistItemPage>, Problem> {
     let wanted = query.wanted()?;
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let list = visible(&mut conn, id, caller.id()).await?;
     let page = playlists::items(&mut *conn, &list, caller.id(), &wanted).await?;
     let ids: Vec<VideoId> = page.items.iter().map(|item| item.video).collect();

@@ -26,6 +26,7 @@ use crate::{
     input::{Body, Check, Id, Params, Segments},
     playback::Playback,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoView,
 };
 
@@ -182,8 +183,8 @@ async fn list_playlists(
     Params(query): Params<PlaylistsQuery>,
 ) -> Result<Json<PlaylistList>, Problem> {
     let user = caller.user.id;
-    let mut conn = app.db.acquire().await?;
-    Playlist::watch_later(&mut conn, user).await?;
+    Playlist::watch_later(&mut *app.db.acquire().await?, user).await?;
+    let mut conn = snapshot(&app.db).await?;
     let lists = Playlist::of(&mut *conn, user, query.video, false).await?;
     Ok(Json(PlaylistList {
         items: views(&mut conn, lists, &app.playback).await?,
@@ -205,7 +206,7 @@ async fn list_channel_playlists(
     caller: MaybeUser,
     Segments(username): Segments<String>,
 ) -> Result<Json<PlaylistList>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let channel = find(&mut conn, &username, caller.id()).await?;
     let lists = Playlist::of(&mut *conn, channel.id, None, true).await?;
     Ok(Json(PlaylistList {
@@ -265,7 +266,7 @@ async fn get_playlist(
     caller: MaybeUser,
     Id(id): Id<PlaylistId>,
 ) -> Result<Json<PlaylistView>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     one(&app, &mut conn, id, caller.id()).await.map(Json)
 }
 

@@ -10,6 +10,7 @@ use crate::{
     auth::MaybeUser,
     input::Id,
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
     videos::VideoView,
 };
 
@@ -36,7 +37,7 @@ async fn list_related(
     caller: MaybeUser,
     Id(id): Id<VideoId>,
 ) -> Result<Json<Vec<VideoView>>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     watchable(&mut conn, id, caller.id()).await?;
     let ids = related::related(&mut conn, id, MOST).await?;
     let views = views_of(&mut conn, &ids, &app.playback).await?;

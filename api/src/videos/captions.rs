@@ -20,6 +20,7 @@ use crate::{
     auth::CurrentUser,
     input::{Body, Check, Segments},
     problem::{FieldError, Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// The text as JSON may be several times as long: every line break and quotation mark takes two bytes, and some six.
@@ -176,7 +177,7 @@ fn tag(language: &str) -> Result<String, Problem> {
 }
 
 async fn extras(app: &App, id: VideoId, owner: UserId) -> Result<Json<Extras>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::of_owner(&mut *conn, id, owner)
         .await?
         .ok_or_else(Problem::not_found)?;

@@ -17,6 +17,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Check, Id},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// Seconds of a week: no video is longer.
@@ -146,7 +147,7 @@ async fn get_extras(
     caller: MaybeUser,
     Id(id): Id<VideoId>,
 ) -> Result<Json<Extras>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::find(&mut *conn, id)
         .await?
         .filter(|video| may_watch(video, caller.id()))

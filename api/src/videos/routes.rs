@@ -17,10 +17,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{VideoView, bulk, captions, extras, lifecycle, may_watch, statistics, thumbnails};
 use crate::{
+    address::Address,
     app::App,
     auth::{CurrentUser, MaybeUser},
+    discovery::questioned,
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// Videos on a page unless more or fewer are asked for.
@@ -125,12 +128,14 @@ where
         (status = 200, body = VideoPage),
         (status = 400, description = "`validation`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
 async fn list_videos(
     State(app): State<App>,
     caller: MaybeUser,
+    address: Address,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<VideoPage>, Problem> {
     let owner = match query.owner {
@@ -155,6 +160,10 @@ async fn list_videos(
             "must have at most 200 characters, none of them control characters",
         );
     }
+    if owner.is_none() && !text.trim().is_empty() {
+        let bucket = app.settings.search_bucket;
+        questioned(&app, &caller, &address, "search", bucket).await?;
+    }
     let filter = Filter {
         owner,
         query: query.query,
@@ -171,7 +180,7 @@ async fn list_videos(
         cursor: query.cursor.filter(|cursor| cursor.len() <= 1_000),
         limit,
     };
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let page = videos::list(&mut *conn, &filter).await?;
     let items = VideoView::of_all(&mut conn, &page.items, &app.playback).await?;
     Ok(Json(VideoPage {
@@ -195,7 +204,7 @@ async fn get_video(
     caller: MaybeUser,
     Id(id): Id<VideoId>,
 ) -> Result<Json<VideoView>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::find(&mut *conn, id)
         .await?
         .filter(|video| may_watch(video, caller.id()));
@@ -364,7 +373,7 @@ async fn cancel_video(
 }
 
 pub(super) async fn own_view(app: &App, id: VideoId, owner: UserId) -> Result<VideoView, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let video = Video::of_owner(&mut *conn, id, owner).await?;
     let video = video.ok_or_else(Problem::not_found)?;
     Ok(VideoView::of(&mut conn, &video, &app.playback).await?)

@@ -22,6 +22,7 @@ use crate::{
     auth::{CurrentUser, MaybeUser},
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// Parts in one beacon.
@@ -166,12 +167,14 @@ async fn get_statistics(
         let problem = Problem::bad_request("validation", "the query is not as it must be");
         return Err(problem.at("days", "must be from 1 to 365"));
     }
-    let video = Video::of_owner(&app.db, id, caller.user.id)
+    let mut conn = snapshot(&app.db).await?;
+    let video = Video::of_owner(&mut *conn, id, caller.user.id)
         .await?
         .ok_or_else(Problem::not_found)?;
-    let days = videos::days_of(&app.db, id, days).await?;
-    let (views, watched) = videos::totals_of(&app.db, id).await?;
-    let parts = videos::parts_of(&app.db, id).await?;
+    let days = videos::days_of(&mut *conn, id, days).await?;
+    let (views, watched) = videos::totals_of(&mut *conn, id).await?;
+    let parts = videos::parts_of(&mut *conn, id).await?;
+    drop(conn);
     let part = video.as_played().duration.unwrap_or_default() / parts.len() as f64;
     let people = views.max(1) as f64;
     let view = |day: Day| DayView {

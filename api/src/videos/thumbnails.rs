@@ -20,6 +20,7 @@ use crate::{
     auth::CurrentUser,
     input::{Body, Check, Id, Segments},
     problem::{Problem, ProblemBody},
+    snapshot::snapshot,
 };
 
 /// What may be uploaded. What it really is, is found out by its bytes.
@@ -126,7 +127,7 @@ async fn list_thumbnails(
     caller: CurrentUser,
     Id(id): Id<VideoId>,
 ) -> Result<Json<ThumbnailList>, Problem> {
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     list(&mut conn, &app, id, caller.user.id).await
 }
 
@@ -203,7 +204,7 @@ async fn complete_thumbnail(
         .map_err(refusal)?;
     tx.commit().await?;
     wake.fire(&app.notifier);
-    let mut conn = app.db.acquire().await?;
+    let mut conn = snapshot(&app.db).await?;
     let all = list(&mut conn, &app, id, caller.user.id).await?;
     Ok((StatusCode::ACCEPTED, all))
 }

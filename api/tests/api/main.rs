@@ -14,11 +14,13 @@ mod authorization;
 mod cache;
 /// Captions, chapters, tags.
 mod captions;
+/// CloudFront and its cookies.
+mod cloudfront;
 /// Comments and reports.
 mod comments;
 /// Copies that are watched while the ladder is made.
 mod copies;
-/// The store, a CDN, CloudFront.
+/// The store, a CDN, and what may be kept.
 mod delivery;
 /// Devices, passwords, roles: what ends at once.
 mod devices;
@@ -32,11 +34,13 @@ mod follows;
 mod history;
 /// Wrong input of every kind is a problem, never a 500.
 mod input;
+/// Invitations, and registration that is closed.
+mod invitations;
 /// Trash, schedule, replacement, original.
 mod lifecycle;
 /// Likes and their count.
 mod likes;
-/// Links that came by mail, and invitations.
+/// Links that came by mail.
 mod links;
 /// What is logged of a request, and what is not.
 mod logs;
@@ -58,6 +62,8 @@ mod playback;
 mod playlists;
 /// Profile and picture.
 mod profile;
+/// Mail that was asked for before an account changed hands.
+mod queued_mail;
 /// Videos that go with one, and the embed page.
 mod related;
 /// What comes through the socket.
@@ -66,6 +72,8 @@ mod relay;
 mod search;
 /// Codes besides the password.
 mod second_factor;
+/// Answers that are of one moment.
+mod snapshots;
 /// A client of the socket.
 mod socket;
 /// Who may open a socket, and how sockets end.

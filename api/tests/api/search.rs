@@ -385,3 +385,49 @@ async fn questions_that_are_none_are_refused_and_odd_ones_are_answered() {
     assert_eq!(status, 200);
     stack.stop().await;
 }
+
+#[tokio::test]
+async fn who_asks_too_often_waits_and_others_do_not() {
+    let stack = Stack::start().await;
+    let ann = stack.person("ann").await;
+    for path in [
+        "/api/search?q=kayak",
+        "/api/search/suggest?q=kayak",
+        "/api/videos?query=kayak",
+    ] {
+        sqlx::query("delete from throttles")
+            .execute(&stack.db)
+            .await
+            .unwrap();
+        let visit = || stack.request(Method::GET, path).send();
+        assert_eq!(visit().await.unwrap().status(), 200, "{path}");
+        // Not filled again before an hour has passed.
+        let spent =
+            "update throttles set tokens = 0, updated_at = clock_timestamp() + interval '1 hour'";
+        let spent = sqlx::query(spent).execute(&stack.db).await.unwrap();
+        assert_eq!(spent.rows_affected(), 1, "{path}");
+        let refused = visit().await.unwrap();
+        assert_eq!(refused.status(), 429, "{path}");
+        let wait: u64 = refused.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(wait > 3_000, "{path}: {wait}");
+        let problem: Value = refused.json().await.unwrap();
+        assert_eq!(problem["code"], "throttled", "{path}");
+        // Who is logged in is known by more than an address.
+        assert_eq!(stack.get_as(&ann, path).await.0, 200, "{path}");
+    }
+    // Lists that nothing is looked for in, and one's own videos, are not counted.
+    for path in ["/api/videos", "/api/videos?owner=me&query=kayak"] {
+        assert_eq!(stack.get_as(&ann, path).await.0, 200, "{path}");
+    }
+    let left: f64 =
+        sqlx::query_scalar("select tokens from throttles where key like 'search:user:%'")
+            .fetch_one(&stack.db)
+            .await
+            .unwrap();
+    assert!((left - 119.0).abs() < 1e-6, "{left}");
+    stack.stop().await;
+}

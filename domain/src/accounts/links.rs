@@ -151,20 +151,71 @@ impl Link {
         }))
     }
 
-    /// Ends all links by which an account changes hands. For when its password or its address was changed: what somebody
-    /// else had asked for before, or finds in the old mailbox, must not undo that.
+    /// Ends all links by which an account changes hands, or its data leaves it. For when its password or its address was
+    /// changed: what somebody else had asked for before, or finds in the old mailbox, must not undo that. Mail that is
+    /// still to be written is meant, too: it asks a [`Holder`].
+    ///
+    /// # Errors
+    /// Those of the statements.
+    pub async fn end_all(conn: &mut PgConnection, user: UserId) -> Result<(), sqlx::Error> {
+        // First: it waits for whoever is writing a mail under [`Holder::lock`], whose link the next statement then sees.
+        sqlx::query!(
+            "update users set links_ended = links_ended + 1 where id = $1",
+            user.0
+        )
+        .execute(&mut *conn)
+        .await?;
+        sqlx::query!(
+            "delete from account_links
+              where user_id = $1 and purpose in ('reset_password', 'change_email', 'export') and used_at is null",
+            user.0,
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+
+    /// How often all links of an account were ended. Read it before what shows that somebody may have a link, such as
+    /// their password, and put it into the message.
     ///
     /// # Errors
     /// Those of the statement.
-    pub async fn end_all(db: impl PgExecutor<'_>, user: UserId) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "delete from account_links
-              where user_id = $1 and purpose in ('reset_password', 'change_email') and used_at is null",
+    pub async fn ended(db: impl PgExecutor<'_>, user: UserId) -> Result<i32, sqlx::Error> {
+        let count = sqlx::query_scalar!("select links_ended from users where id = $1", user.0)
+            .fetch_optional(db)
+            .await?;
+        Ok(count.unwrap_or_default())
+    }
+}
+
+/// An account as it is while a link to it is written into a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Whether the mail goes to the address of the account.
+    pub at_home: bool,
+    /// See [`Link::ended`].
+    pub links_ended: i32,
+}
+
+impl Holder {
+    /// The account, if it is active, for a mail to `email`. It does not change hands before the transaction ends.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn lock(
+        conn: &mut PgConnection,
+        user: UserId,
+        email: &str,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        sqlx::query_as!(
+            Self,
+            r#"select email = $2::text::citext as "at_home!", links_ended
+                 from users where id = $1 and is_active for share"#,
             user.0,
+            email,
         )
-        .execute(db)
-        .await?;
-        Ok(())
+        .fetch_optional(conn)
+        .await
     }
 }
 

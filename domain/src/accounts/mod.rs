@@ -39,7 +39,7 @@ pub use devices::Device;
 pub use export::Export;
 pub use farewell::Leftovers;
 pub use invites::Invite;
-pub use links::{Link, Purpose};
+pub use links::{Holder, Link, Purpose};
 pub use role::Role;
 pub use seal::Sealer;
 pub use second_factor::{Enrolment, SecondFactor, SecondFactorError};

@@ -15,9 +15,9 @@ use super::{
     letters::{self, Reader},
 };
 use crate::{
-    accounts::{Link, Purpose, User},
+    accounts::{Holder, Link, Purpose, User},
     ids::{UserId, VideoId},
-    moderation::{self, Action, Decision},
+    moderation::{self, Action, Case, Decision},
     notifications,
     videos::{Status, Video, Visibility},
 };
@@ -118,6 +118,8 @@ impl Sender {
         let page = |video: &Video| self.at(&format!("videos/{}", video.id));
         let ready = |video: &Video| video.status == Status::Ready;
         let read = &reader;
+        // Who has the mailbox that the account had before gets nothing that opens it.
+        let own = |holder: &Holder| holder.at_home;
         Ok(match message {
             Message::VideoReady { video } => Video::find(conn, *video)
                 .await?
@@ -132,17 +134,18 @@ impl Sender {
                 }),
             Message::VerifyAddress { user } => {
                 let purpose = Purpose::VerifyEmail;
-                let url = self.link(conn, email, *user, purpose).await?;
+                let url = self.link(conn, email, *user, purpose, own).await?;
                 url.map(|url| letters::verify_address(read, &url, purpose.hours()))
             }
-            Message::ChangeAddress { user } => {
+            Message::ChangeAddress { user, ended } => {
                 let purpose = Purpose::ChangeEmail;
-                let url = self.link(conn, email, *user, purpose).await?;
+                let same = |holder: &Holder| holder.links_ended == *ended;
+                let url = self.link(conn, email, *user, purpose, same).await?;
                 url.map(|url| letters::change_address(read, &url, purpose.hours()))
             }
             Message::ResetPassword { user } => {
                 let purpose = Purpose::ResetPassword;
-                let url = self.link(conn, email, *user, purpose).await?;
+                let url = self.link(conn, email, *user, purpose, own).await?;
                 url.map(|url| letters::reset_password(read, &url, purpose.hours()))
             }
             Message::AddressChanged { .. } => Some(letters::address_changed(read)),
@@ -151,7 +154,7 @@ impl Sender {
             }
             Message::ExportReady { user } => {
                 let purpose = Purpose::Export;
-                let url = self.link(conn, email, *user, purpose).await?;
+                let url = self.link(conn, email, *user, purpose, own).await?;
                 url.map(|url| letters::export_ready(read, &url, purpose.hours() / 24))
             }
             Message::Comment { video, actor } => both(conn, *video, *actor)
@@ -186,6 +189,9 @@ impl Sender {
             Message::AppealRejected { decision, .. } => moderation::decision(conn, *decision)
                 .await?
                 .and_then(|decision| letters::rejected(read, &decision)),
+            Message::ReportDecided { case } => Case::find(conn, *case)
+                .await?
+                .and_then(|case| letters::reported(read, &case, &self.at("notifications"))),
             Message::AccountDeleted => Some(letters::account_deleted(read)),
         })
     }
@@ -206,16 +212,18 @@ impl Sender {
         }
     }
 
-    /// The address of a single-use link in this mail, minted now; `None` if there is nobody any more whom it would help.
+    /// The address of a single-use link in this mail, minted now; `None` if there is nobody any more whom it would help,
+    /// or the account is not what it was when the mail was asked for.
     async fn link(
         &self,
         conn: &mut PgConnection,
         email: &Email,
         user: UserId,
         purpose: Purpose,
+        may: impl FnOnce(&Holder) -> bool,
     ) -> Result<Option<String>, sqlx::Error> {
-        let person = User::find(&mut *conn, user).await?;
-        if !person.is_some_and(|person| person.is_active) {
+        let holder = Holder::lock(&mut *conn, user, &email.to.address).await?;
+        if !holder.as_ref().is_some_and(may) {
             return Ok(None);
         }
         let token = Link::mint(conn, user, purpose, &email.to.address).await?;

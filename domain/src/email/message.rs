@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AppealId, DecisionId, UserId, VideoId},
+    ids::{AppealId, CaseId, DecisionId, UserId, VideoId},
     notifications::Kind,
 };
 
@@ -21,7 +21,13 @@ pub enum Message {
     /// Is this address yours?
     VerifyAddress { user: UserId },
     /// The same, to the address that one's account is to have.
-    ChangeAddress { user: UserId },
+    ChangeAddress {
+        user: UserId,
+        /// [`Link::ended`](crate::accounts::Link::ended) when it was asked for: after a reset, the mail is not true any
+        /// more.
+        #[serde(default)]
+        ended: i32,
+    },
     /// One's account has another address now: said to the one before.
     AddressChanged { user: UserId },
     /// Choose another password.
@@ -47,6 +53,8 @@ pub enum Message {
         decision: DecisionId,
         appeal: AppealId,
     },
+    /// Staff decided on something that one reported.
+    ReportDecided { case: CaseId },
     /// One's account is gone. The mail's row knows the name and the address.
     AccountDeleted,
 }
@@ -70,6 +78,7 @@ impl Message {
             Self::Decision { .. } => "decision",
             Self::DecisionLifted { .. } => "decision_lifted",
             Self::AppealRejected { .. } => "appeal_rejected",
+            Self::ReportDecided { .. } => "report_decided",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -89,6 +98,7 @@ impl Message {
             Self::Reply { .. } => Some(Kind::Reply),
             Self::Follower { .. } => Some(Kind::Follower),
             Self::Published { .. } => Some(Kind::Published),
+            Self::ReportDecided { .. } => Some(Kind::Report),
             // Whoever was judged has to hear of it.
             Self::Decision { .. }
             | Self::DecisionLifted { .. }

@@ -196,6 +196,28 @@ impl Email {
         .await?;
         Ok(())
     }
+
+    /// Notes that nobody tries to send it any more. Of one that a run was about to give to a server, nobody can tell. What a
+    /// server answered last says more than `why`, and stays.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub async fn given_up(
+        db: impl PgExecutor<'_>,
+        id: EmailId,
+        why: &str,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update emails set state = case state when 'queued' then 'failed' else 'unknown' end,
+                    answer = coalesce(nullif(answer, ''), $2)
+              where id = $1 and state in ('queued', 'sending')",
+            id.0,
+            short(why),
+        )
+        .execute(db)
+        .await?;
+        Ok(())
+    }
 }
 
 /// Answers of servers can be long; PostgreSQL takes no NUL.

@@ -35,11 +35,13 @@ pub enum Kind {
     Moderation,
     /// One's appeal was answered.
     Appeal,
+    /// Staff decided on something that one reported.
+    Report,
 }
 
 impl Kind {
     /// All of them, in the order in which settings list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::VideoReady,
         Self::VideoFailed,
         Self::Comment,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Published,
         Self::Moderation,
         Self::Appeal,
+        Self::Report,
     ];
 
     /// The word as columns, JSON and links spell it.
@@ -61,6 +64,7 @@ impl Kind {
             Self::Published => "published",
             Self::Moderation => "moderation",
             Self::Appeal => "appeal",
+            Self::Report => "report",
         }
     }
 
@@ -79,7 +83,7 @@ impl Kind {
     pub const fn by_default(self, channel: Channel) -> bool {
         match channel {
             Channel::Web => true,
-            Channel::Email => !matches!(self, Self::Follower | Self::Published),
+            Channel::Email => !matches!(self, Self::Follower | Self::Published | Self::Report),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Notification {
     pub actor: Option<String>,
     pub video: Option<(VideoId, String)>,
     pub comment: Option<Uuid>,
+    /// Of a report: whether something was done about it.
+    pub upheld: Option<bool>,
     pub read: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -41,7 +43,7 @@ pub async fn list(
 ) -> Result<Vec<Notification>, sqlx::Error> {
     let known = Kind::ALL.map(|kind| kind.word().to_owned());
     let rows = sqlx::query!(
-        r#"select n.id, n.kind, n.comment_id, n.read_at, n.created_at, a.username::text as "actor?",
+        r#"select n.id, n.kind, n.comment_id, n.upheld, n.read_at, n.created_at, a.username::text as "actor?",
                   v.id as "video_id?", v.title as "title?"
              from notifications n
              left join users a on a.id = n.actor_id
@@ -66,6 +68,7 @@ pub async fn list(
                 actor: row.actor,
                 video: row.video_id.map(VideoId).zip(row.title),
                 comment: row.comment_id,
+                upheld: row.upheld,
                 read: row.read_at.is_some(),
                 created_at: row.created_at,
             })

@@ -21,6 +21,8 @@ pub struct Notice {
     pub actor: Option<UserId>,
     pub video: Option<VideoId>,
     pub comment: Option<Uuid>,
+    /// Of a report: whether something was done about it.
+    pub upheld: Option<bool>,
 }
 
 /// What telling somebody led to.
@@ -34,25 +36,31 @@ pub struct Told {
 }
 
 impl Notice {
-    /// About a video.
-    pub fn of_video(kind: Kind, key: impl Into<String>, video: VideoId) -> Self {
+    /// About nothing that could be shown.
+    pub fn plain(kind: Kind, key: impl Into<String>) -> Self {
         Self {
             kind,
             key: key.into(),
             actor: None,
-            video: Some(video),
+            video: None,
             comment: None,
+            upheld: None,
+        }
+    }
+
+    /// About a video.
+    pub fn of_video(kind: Kind, key: impl Into<String>, video: VideoId) -> Self {
+        Self {
+            video: Some(video),
+            ..Self::plain(kind, key)
         }
     }
 
     /// Something that `actor` did.
     pub fn by(kind: Kind, key: impl Into<String>, actor: UserId) -> Self {
         Self {
-            kind,
-            key: key.into(),
             actor: Some(actor),
-            video: None,
-            comment: None,
+            ..Self::plain(kind, key)
         }
     }
 }
@@ -134,8 +142,8 @@ async fn insert(
     let ids: Vec<Uuid> = users.iter().map(|_| NotificationId::new().0).collect();
     let people: Vec<Uuid> = users.iter().map(|user| user.0).collect();
     let told = sqlx::query!(
-        "insert into notifications (id, user_id, kind, key, actor_id, video_id, comment_id)
-         select n.id, n.user_id, $3, $4, $5, $6, $7 from unnest($1::uuid[], $2::uuid[]) as n(id, user_id)
+        "insert into notifications (id, user_id, kind, key, actor_id, video_id, comment_id, upheld)
+         select n.id, n.user_id, $3, $4, $5, $6, $7, $8 from unnest($1::uuid[], $2::uuid[]) as n(id, user_id)
          on conflict on constraint notifications_once do nothing
          returning id, user_id",
         &ids,
@@ -145,6 +153,7 @@ async fn insert(
         notice.actor.map(|id| id.0),
         notice.video.map(|id| id.0),
         notice.comment,
+        notice.upheld,
     )
     .fetch_all(&mut *conn)
     .await?;

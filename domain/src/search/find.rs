@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{question::Question, words::corrected};
+use super::{
+    question::Question,
+    traits::{Fineness, Length, traits},
+    words::corrected,
+};
 use crate::{
     ids::{UserId, VideoId},
     keyset::{Page, Wanted},
@@ -34,12 +38,8 @@ pub struct SearchFilter {
     pub owner: Option<UserId>,
     pub tag: Option<String>,
     pub category: Option<Category>,
-    /// The shorter side of the picture, in pixels.
-    pub quality_from: Option<i32>,
-    /// Seconds.
-    pub duration_from: Option<f64>,
-    /// Seconds; not this long.
-    pub duration_below: Option<f64>,
+    pub quality: Option<Fineness>,
+    pub length: Option<Length>,
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -77,9 +77,8 @@ macro_rules! fitting {
     () => {
         "d.words @@ search_question($1, $2)
             and ($3::uuid is null or d.user_id = $3) and ($4::text is null or d.tags @> array[$4])
-            and ($5::text is null or d.category = $5) and ($6::int4 is null or d.quality >= $6)
-            and ($7::float8 is null or d.duration >= $7) and ($8::float8 is null or d.duration < $8)
-            and ($9::timestamptz is null or d.created_at >= $9)"
+            and ($5::text[] is null or search_traits(d.category, d.quality, d.duration) @> $5)
+            and ($6::timestamptz is null or d.created_at >= $6)"
     };
 }
 
@@ -87,15 +86,15 @@ const NEW: &str = concat!(
     "select d.video_id, (extract(epoch from d.created_at) * 1000000)::int8 as key from search_documents d
       where ",
     fitting!(),
-    " and ($10::int8 is null or (d.created_at, d.video_id) < (timestamptz 'epoch' + $10 * interval '1 microsecond', $11::uuid))
-      order by d.created_at desc, d.video_id desc limit $12"
+    " and ($7::int8 is null or (d.created_at, d.video_id) < (timestamptz 'epoch' + $7 * interval '1 microsecond', $8::uuid))
+      order by d.created_at desc, d.video_id desc limit $9"
 );
 const VIEWS: &str = concat!(
     "select d.video_id, p.views as key from video_popularity p join search_documents d on d.video_id = p.video_id
       where ",
     fitting!(),
-    " and ($10::int8 is null or (p.views, p.video_id) < ($10, $11::uuid))
-      order by p.views desc, p.video_id desc limit $12"
+    " and ($7::int8 is null or (p.views, p.video_id) < ($7, $8::uuid))
+      order by p.views desc, p.video_id desc limit $9"
 );
 // A title that is short and says the words weighs most; a million views treble that.
 const RELEVANCE: &str = concat!(
@@ -108,8 +107,8 @@ const RELEVANCE: &str = concat!(
          select video_id, (1000000 * ts_rank('{0.05,0.2,0.5,1}', words, search_question($1, $2), 1) * (1 + reach / 40.0::float8))::int8 as key
            from hits)
      select video_id, key from scored
-      where $10::int8 is null or (key, video_id) < ($10, $11::uuid)
-      order by key desc, video_id desc limit $12"
+      where $7::int8 is null or (key, video_id) < ($7, $8::uuid)
+      order by key desc, video_id desc limit $9"
 );
 
 /// A page of the videos that fit. What nobody says in these words is looked for as it is probably spelt, and then by some
@@ -168,10 +167,7 @@ async fn rows(
         .bind(&question.starts)
         .bind(filter.owner.map(|owner| owner.0))
         .bind(filter.tag.as_deref())
-        .bind(filter.category.map(Category::word))
-        .bind(filter.quality_from)
-        .bind(filter.duration_from)
-        .bind(filter.duration_below)
+        .bind(traits(filter))
         .bind(filter.since)
         .bind(after.map(|place| place.k))
         .bind(after.map(|place| place.i))

@@ -10,6 +10,8 @@ mod find;
 mod question;
 /// What is suggested while somebody types.
 mod suggest;
+/// What filters ask of a video.
+mod traits;
 /// How many videos say a word, and what a misspelt one may mean.
 mod words;
 
@@ -17,4 +19,5 @@ pub use channels::{FoundChannel, channels};
 pub use find::{Found, SearchFilter, SearchSort, find};
 pub use question::LONGEST;
 pub use suggest::{MOST_SUGGESTIONS, Suggestion, suggest};
+pub use traits::{Fineness, Length};
 pub use words::count_words;

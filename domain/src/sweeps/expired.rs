@@ -25,12 +25,28 @@ pub struct Expired {
     pub notifications: u64,
 }
 
-/// Runs a statement, whose `$1` is its limit, until it finds less than that.
+/// Deletes the rows of a table, known by a column, that fit, a batch at a time until there are fewer than that. What
+/// fits may end with an order.
 macro_rules! delete_all {
-    ($db:expr, $statement:literal) => {{
+    ($db:expr, $table:literal, $key:literal, $fits:literal) => {{
         let mut gone = 0;
         loop {
-            let batch = sqlx::query!($statement, BATCH).execute($db).await?;
+            let batch = sqlx::query!(
+                "delete from "
+                    + $table
+                    + " where "
+                    + $key
+                    + " = any(array(select "
+                    + $key
+                    + " from "
+                    + $table
+                    + " where "
+                    + $fits
+                    + " limit $1))",
+                BATCH
+            )
+            .execute($db)
+            .await?;
             gone += batch.rows_affected();
             if batch.rows_affected() < BATCH.unsigned_abs() {
                 break gone;
@@ -51,85 +67,90 @@ pub async fn sweep_expired(db: &PgPool) -> Result<Expired, sqlx::Error> {
     Ok(Expired {
         sessions: delete_all!(
             db,
-            "delete from sessions where id = any(array(
-                select id from sessions
-                 where least(expires_at, coalesce(revoked_at, expires_at)) < now() - interval '7 days' limit $1))"
+            "sessions",
+            "id",
+            "least(expires_at, coalesce(revoked_at, expires_at)) < now() - interval '7 days'"
         ),
         throttles: delete_all!(
             db,
-            "delete from throttles where key = any(array(
-                select key from throttles where updated_at < now() - interval '7 days' limit $1))"
+            "throttles",
+            "key",
+            "updated_at < now() - interval '7 days'"
         ),
         tickets: delete_all!(
             db,
-            "delete from ws_tickets where hash = any(array(
-                select hash from ws_tickets where expires_at < now() - interval '1 hour' limit $1))"
+            "ws_tickets",
+            "hash",
+            "expires_at < now() - interval '1 hour'"
         ),
-        challenges: delete_all!(
-            db,
-            "delete from login_challenges where hash = any(array(
-                select hash from login_challenges where expires_at < now() limit $1))"
-        ),
+        challenges: delete_all!(db, "login_challenges", "hash", "expires_at < now()"),
         links: delete_all!(
             db,
-            "delete from account_links where hash = any(array(
-                select hash from account_links where expires_at < now() - interval '7 days' limit $1))"
+            "account_links",
+            "hash",
+            "expires_at < now() - interval '7 days'"
         ),
         exports: delete_all!(
             db,
-            "delete from exports where id = any(array(
-                select id from exports
-                 where expires_at < now() or key is null and created_at < now() - interval '1 day' limit $1))"
+            "exports",
+            "id",
+            "expires_at < now() or key is null and created_at < now() - interval '1 day'"
         ),
         avatars: delete_all!(
             db,
-            "delete from avatars where id = any(array(
-                select id from avatars where status <> 'ready' and created_at < now() - interval '1 day' limit $1))"
+            "avatars",
+            "id",
+            "status <> 'ready' and created_at < now() - interval '1 day'"
         ),
         // Rotated long ago. A session that is in use gets another token every quarter of an hour; who comes with such an
         // old one is refused as with any other that is unknown.
         refresh_tokens: delete_all!(
             db,
-            "delete from refresh_tokens where hash = any(array(
-                select hash from refresh_tokens where rotated_at < now() - interval '30 days' order by rotated_at limit $1))"
+            "refresh_tokens",
+            "hash",
+            "rotated_at < now() - interval '30 days' order by rotated_at"
         ),
         invites: delete_all!(
             db,
-            "delete from invites where id = any(array(
-                select id from invites where expires_at < now() - interval '90 days' limit $1))"
+            "invites",
+            "id",
+            "expires_at < now() - interval '90 days'"
         ),
         uploads: delete_all!(
             db,
-            "delete from uploads where id = any(array(
-                select id from uploads
-                 where status in ('aborted', 'expired') and updated_at < now() - interval '30 days' limit $1))"
+            "uploads",
+            "id",
+            "status in ('aborted', 'expired') and updated_at < now() - interval '30 days'"
         ),
         bulk_edits: delete_all!(
             db,
-            "delete from bulk_edits where id = any(array(
-                select id from bulk_edits where created_at < now() - interval '30 days' limit $1))"
+            "bulk_edits",
+            "id",
+            "created_at < now() - interval '30 days'"
         ),
         sweeps: delete_all!(
             db,
-            "delete from storage_sweeps where id = any(array(
-                select id from storage_sweeps where started_at < now() - interval '90 days' limit $1))"
+            "storage_sweeps",
+            "id",
+            "started_at < now() - interval '90 days'"
         ),
         progress: delete_all!(
             db,
-            "delete from video_progress where ctid = any(array(
-                select p.ctid from video_progress p
-                 where not exists (select from videos v where v.id = p.video_id and v.generation = p.generation
-                                      and v.status = 'processing') limit $1))"
+            "video_progress",
+            "ctid",
+            "not exists (select from videos v where v.id = video_progress.video_id and v.generation = video_progress.generation and v.status = 'processing')"
         ),
         emails: delete_all!(
             db,
-            "delete from emails where id = any(array(
-                select id from emails where created_at < now() - interval '90 days' limit $1))"
+            "emails",
+            "id",
+            "created_at < now() - interval '90 days'"
         ),
         notifications: delete_all!(
             db,
-            "delete from notifications where id = any(array(
-                select id from notifications where created_at < now() - interval '90 days' limit $1))"
+            "notifications",
+            "id",
+            "created_at < now() - interval '90 days'"
         ),
     })
 }

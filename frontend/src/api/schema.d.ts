@@ -3145,6 +3145,8 @@ export interface components {
             id: components["schemas"]["NotificationId"];
             kind: components["schemas"]["NotificationKind"];
             read: boolean;
+            /** @description Of a report of one's own: whether something was done about it. */
+            upheld: boolean | null;
             video: components["schemas"]["NotificationVideo"] | null;
         };
         /**
@@ -3156,7 +3158,7 @@ export interface components {
          * @description What happened. The word is stored and part of links in old mails: never rename one.
          * @enum {string}
          */
-        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published" | "moderation" | "appeal";
+        NotificationKind: "video_ready" | "video_failed" | "comment" | "reply" | "follower" | "published" | "moderation" | "appeal" | "report";
         /** @description A page of news, newest first. */
         NotificationPage: {
             items: components["schemas"]["Notification"][];
@@ -11050,6 +11052,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unavailable`: a part is away or busy; `Retry-After` says when to try again */
             503: {
                 headers: {
@@ -11092,6 +11103,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: the token is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11770,6 +11790,15 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

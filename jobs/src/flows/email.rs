@@ -9,7 +9,7 @@ use millrace_queue::{NewJob, Wake};
 use sqlx::PgConnection;
 
 use super::FlowError;
-use crate::kinds::SendEmail;
+use crate::kinds::{EmailFailed, SendEmail};
 
 /// Queues a mail: the row and its job, in the caller's transaction. Said twice with one key and recipient, it is one
 /// mail. Fire the [`Wake`] after commit.
@@ -24,7 +24,11 @@ pub async fn send_email(conn: &mut PgConnection, new: NewEmail<'_>) -> Result<Wa
         email: id,
         message: new.message.clone(),
     })
-    .tag(new.message.word());
+    .tag(new.message.word())
+    .on_failure(NewJob::new(&EmailFailed {
+        email: id,
+        failure: None,
+    }));
     let job = match new.to.user {
         Some(user) => job.owner(user.0),
         None => job,

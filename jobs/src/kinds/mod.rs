@@ -37,6 +37,8 @@ crate::job::kinds! {
     resize_avatar::ResizeAvatar,
     /// Sends a mail.
     email::SendEmail,
+    /// Says of a mail that nobody tries to send it any more.
+    email_failed::EmailFailed,
     /// Mails a link to choose another password.
     forgot_password::ForgotPassword,
     /// Deletes an account with all that is its.
@@ -47,6 +49,8 @@ crate::job::kinds! {
     lift_suspension::LiftSuspension,
     /// Tells a creator's followers of a video.
     notify_followers::NotifyFollowers,
+    /// Tells who reported something what was decided.
+    tell_reporters::TellReporters,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.

@@ -150,6 +150,15 @@ const NEVER_TOGETHER: &[&str] = &[
     "台北 夜市 travel vlog how make",
     "nobodysaysthis",
 ];
+// Parts of titles, from frequent ones to some that no title has.
+const PARTS: &[&str] = &[
+    "travel",
+    "ravel",
+    "kateboar",
+    "台北夜市",
+    "kelim",
+    "nobodysaysthis",
+];
 const TYPED: &[&str] = &[
     "t",
     "tr",
@@ -174,11 +183,14 @@ shapes! {
     "search_deep_new" => |conn, world, _n| find(conn, SearchFilter { sort: SearchSort::New, ..words(&["travel"], 0) }, Some(&world.deep_new)).await,
     "search_deep_views" => |conn, world, _n| find(conn, SearchFilter { sort: SearchSort::Views, ..words(&["travel"], 0) }, Some(&world.deep_views)).await,
     "search_filters" => |conn, _world, n| find(conn, SearchFilter {
-        duration_below: Some(240.0),
-        quality_from: Some(720),
+        length: Some(search::Length::Short),
+        quality: Some(search::Fineness::Hd),
         category: Some(Category::Travel),
         since: Some(chrono::Utc::now() - chrono::TimeDelta::days(366)),
         ..words(ENGLISH, n)
+    }, None).await,
+    "search_category_new" => |conn, _world, n| find(conn, SearchFilter {
+        sort: SearchSort::New, category: Some(Category::Travel), ..words(ENGLISH, n)
     }, None).await,
     "search_tag" => |conn, _world, n| find(conn, SearchFilter { tag: Some("夜市".into()), ..words(ENGLISH, n) }, None).await,
     "search_owner" => |conn, world, n| find(conn, SearchFilter { owner: Some(nth(&world.creators, n)?), ..words(ENGLISH, n) }, None).await,
@@ -197,6 +209,12 @@ shapes! {
     "list_by_title" => |conn, _world, _n| Ok(videos::list(conn, &Filter { sort: videos::Sort::Title, limit: PAGE, ..Filter::default() }).await?.items.len()),
     "list_of_tag" => |conn, _world, n| Ok(videos::list(conn, &Filter {
         tag: Some(["travel", "夜市", "zydrikwood"][n % 3].into()), limit: PAGE, ..Filter::default()
+    }).await?.items.len()),
+    "list_by_query" => |conn, _world, n| Ok(videos::list(conn, &Filter {
+        query: Some(PARTS[n % PARTS.len()].into()), limit: PAGE, ..Filter::default()
+    }).await?.items.len()),
+    "list_by_query_2" => |conn, _world, n| Ok(videos::list(conn, &Filter {
+        query: Some(CHINESE[n % (CHINESE.len() - 1)].into()), limit: PAGE, ..Filter::default()
     }).await?.items.len()),
     "feed" => |conn, world, n| Ok(follows::feed(conn, nth(&world.people, n)?, &page(None)).await?.items.len()),
     "history" => |conn, world, n| Ok(history::watched(conn, nth(&world.people, n)?, None, &page(None)).await?.items.len()),

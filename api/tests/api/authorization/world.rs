@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, decode_header, encode};
-use millrace_domain::videos::Visibility;
+use millrace_domain::{
+    accounts::{NewUser, Role, User},
+    videos::Visibility,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,7 +15,7 @@ use super::policy::Caller;
 use crate::{
     admin,
     playback::playable,
-    stack::{Person, SIGNING_KEY, Stack},
+    stack::{PASSWORD, Person, SIGNING_KEY, Stack},
 };
 
 type Values = BTreeMap<String, String>;
@@ -34,18 +37,23 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let stack = Stack::start().await;
-        let expired = admin::with_role(&stack, "emma", "admin").await;
+        Self::with("").await
+    }
+
+    /// With `settings` in TOML besides those of a test.
+    pub(super) async fn with(settings: &str) -> Self {
+        let stack = Stack::start_with(settings).await;
+        let expired = person(&stack, "emma", Role::Admin).await;
         Self {
-            owner: stack.person("ann").await,
-            other: stack.person("bob").await,
-            auditor: admin::with_role(&stack, "aud", "auditor").await,
-            operator: admin::with_role(&stack, "opal", "operator").await,
-            admin: admin::with_role(&stack, "adam", "admin").await,
-            deactivated: admin::with_role(&stack, "dora", "admin").await,
+            owner: person(&stack, "ann", Role::User).await,
+            other: person(&stack, "bob", Role::User).await,
+            auditor: person(&stack, "aud", Role::Auditor).await,
+            operator: person(&stack, "opal", Role::Operator).await,
+            admin: person(&stack, "adam", Role::Admin).await,
+            deactivated: person(&stack, "dora", Role::Admin).await,
             late_token: late(&expired.token),
             expired,
-            zoe: stack.person("zoe").await,
+            zoe: person(&stack, "zoe", Role::User).await,
             stack,
         }
     }
@@ -287,6 +295,19 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+/// Somebody who need not register, which may be closed, and is logged in.
+async fn person(stack: &Stack, name: &str, role: Role) -> Person {
+    let new = NewUser {
+        username: name,
+        email: &format!("{name}@example.org"),
+        password_hash: &millrace_api::hash_password(PASSWORD).unwrap(),
+        role,
+        language: "en",
+    };
+    User::create(&stack.db, new).await.unwrap();
+    stack.log_in(name).await
 }
 
 /// How a thing that is a row and nothing else is made: $1 is its id, $2 its owner.

@@ -13,7 +13,7 @@ pub use accounts::{
     account_deleted, address_changed, change_address, export_ready, password_changed,
     reset_password, verify_address,
 };
-pub use moderation::{decision, lifted, rejected};
+pub use moderation::{decision, lifted, rejected, reported};
 pub use people::{comment, follower, published, reply};
 pub use videos::{video_failed, video_ready};
 
@@ -71,6 +71,15 @@ impl Letter {
 }
 
 #[cfg(test)]
+impl Letter {
+    /// As a reader sees it: subject, text, HTML.
+    fn preview(&self) -> String {
+        let (text, html) = (self.text().unwrap(), self.html().unwrap());
+        format!("Subject: {}\n\n{text}\n\n{html}", self.subject)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -104,12 +113,7 @@ mod tests {
                 ("account_deleted", account_deleted(&reader)),
             ];
             for (name, letter) in letters {
-                let preview = format!(
-                    "Subject: {}\n\n{}\n\n{}",
-                    letter.subject,
-                    letter.text().unwrap(),
-                    letter.html().unwrap()
-                );
+                let preview = letter.preview();
                 insta::assert_snapshot!(format!("{name}.{}", language.tag()), preview);
             }
         }

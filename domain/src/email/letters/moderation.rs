@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Language, Letter, Reader};
 use crate::{
-    moderation::{Action, Decision},
+    moderation::{Action, Case, Decision},
     reports::{Reason, Target},
 };
 
@@ -107,6 +107,33 @@ pub fn rejected(reader: &Reader<'_>, decision: &Decision) -> Option<Letter> {
     Some(with_answer(letter, language, decision))
 }
 
+/// What one reported was decided on; none while it waits. It does not say what was done: that is between staff and whoever
+/// was judged.
+pub fn reported(reader: &Reader<'_>, case: &Case, url: &str) -> Option<Letter> {
+    let language = reader.language;
+    let upheld = case.action? != Action::Dismiss;
+    let what = named(language, case.target, &case.excerpt);
+    let letter = match language {
+        Language::ZhTw => reader
+            .letter("您的檢舉已有結果")
+            .paragraph(format!("您檢舉了{what}。"))
+            .paragraph(if upheld {
+                "管理人員看過後，已經採取行動。謝謝您。"
+            } else {
+                "管理人員看過後，認為它沒有違反規範。"
+            }),
+        Language::En => reader
+            .letter("What became of your report")
+            .paragraph(format!("You reported this: {what}."))
+            .paragraph(if upheld {
+                "Our staff looked at it and took action. Thank you."
+            } else {
+                "Our staff looked at it and found that it does not break the rules."
+            }),
+    };
+    Some(letter.action(language.pick("查看通知", "See your notifications"), url))
+}
+
 fn with_reason(letter: Letter, language: Language, decision: &Decision) -> Letter {
     let letter = match decision.reason {
         Some(why) => letter.paragraph(match language {
@@ -137,12 +164,16 @@ fn with_answer(letter: Letter, language: Language, decision: &Decision) -> Lette
 
 /// What it is about: the video “A mill”.
 fn thing(language: Language, decision: &Decision) -> String {
-    let mut excerpt: String = decision.excerpt.chars().take(EXCERPT).collect();
-    if excerpt.len() < decision.excerpt.len() {
+    named(language, decision.target, &decision.excerpt)
+}
+
+fn named(language: Language, target: Target, text: &str) -> String {
+    let mut excerpt: String = text.chars().take(EXCERPT).collect();
+    if excerpt.len() < text.len() {
         excerpt.push('…');
     }
     let excerpt = excerpt.replace(['\n', '\r'], " ");
-    match (decision.target, language) {
+    match (target, language) {
         (Target::Video, Language::ZhTw) => format!("影片「{excerpt}」"),
         (Target::Video, Language::En) => format!("video “{excerpt}”"),
         (Target::Comment, Language::ZhTw) => format!("留言「{excerpt}」"),
@@ -175,7 +206,7 @@ fn reason(language: Language, why: Reason) -> &'static str {
 mod tests {
     use super::*;
     use crate::{
-        ids::{AppealId, DecisionId},
+        ids::{AppealId, CaseId, DecisionId},
         moderation::{Appeal, AppealState},
     };
 
@@ -196,6 +227,23 @@ mod tests {
             lifted_at: None,
             lifted_for: None,
             appeal: None,
+        }
+    }
+
+    fn settled(target: Target, action: Action) -> Case {
+        Case {
+            id: CaseId::new(),
+            target,
+            target_id: uuid::Uuid::now_v7(),
+            owner_id: None,
+            owner: None,
+            excerpt: "溪邊的水車".to_owned(),
+            reports: 2,
+            reasons: Vec::new(),
+            opened_at: DateTime::UNIX_EPOCH,
+            last_reported_at: DateTime::UNIX_EPOCH,
+            settled_at: Some(DateTime::UNIX_EPOCH),
+            action: Some(action),
         }
     }
 
@@ -246,15 +294,18 @@ mod tests {
                     "rejected",
                     rejected(&reader, &appealed(Target::Video, Action::Hide)),
                 ),
+                (
+                    "report_upheld",
+                    reported(&reader, &settled(Target::Video, Action::Takedown), url),
+                ),
+                (
+                    "report_dismissed",
+                    reported(&reader, &settled(Target::Channel, Action::Dismiss), url),
+                ),
             ];
             for (name, letter) in letters {
                 let letter = letter.unwrap();
-                let preview = format!(
-                    "Subject: {}\n\n{}\n\n{}",
-                    letter.subject,
-                    letter.text().unwrap(),
-                    letter.html().unwrap()
-                );
+                let preview = letter.preview();
                 insta::assert_snapshot!(format!("{name}.{}", language.tag()), preview);
             }
         }

@@ -26,6 +26,8 @@ export default {
       published: '{actor} published {video}',
       moderation: 'Our staff decided about something of yours',
       appeal: 'Our staff answered your appeal',
+      report_upheld: 'Our staff acted on your report. Thank you',
+      report_dismissed: 'Our staff looked at your report and found nothing against the rules',
     },
     preferences: {
       title: 'What you are told of',
@@ -41,6 +43,7 @@ export default {
       published: 'A creator you follow publishes a video',
       moderation: 'Our staff decide about something of yours',
       appeal: 'Your appeal is answered',
+      report: 'Something you reported is decided on',
     },
     unsubscribe: {
       title: 'No more mail of this kind?',

@@ -26,6 +26,8 @@ export default {
       published: '{actor} 發布了 {video}',
       moderation: '管理人員對您的內容做出了決定',
       appeal: '管理人員回覆了您的申訴',
+      report_upheld: '管理人員已就您的檢舉採取行動，謝謝您',
+      report_dismissed: '管理人員看過您的檢舉，認為沒有違反規範',
     },
     preferences: {
       title: '通知設定',
@@ -41,6 +43,7 @@ export default {
       published: '您追蹤的創作者發布影片',
       moderation: '管理人員對您的內容做出決定',
       appeal: '您的申訴得到回覆',
+      report: '您的檢舉有了結果',
     },
     unsubscribe: {
       title: '不再收到這類郵件？',

@@ -11,6 +11,7 @@ const news = (id: string, read = false): Notification => ({
   actor: null,
   video: { id: 'v', title: 'A walk' },
   comment_id: null,
+  upheld: null,
   read,
   created_at: '2026-01-01T00:00:00Z',
 })

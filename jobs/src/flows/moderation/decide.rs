@@ -17,10 +17,10 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ModerationError, changed, plain, tell};
+use super::{ModerationError, changed, tell};
 use crate::{
     flows::{delete_video, schedule::forget_schedule, tell_of_comment},
-    kinds::LiftSuspension,
+    kinds::{LiftSuspension, TellReporters},
     plan::group,
 };
 
@@ -123,7 +123,11 @@ pub async fn decide(
         return Err(ModerationError::Decided);
     }
     let upheld = wish.action != Action::Dismiss;
-    moderation::settle(&mut *conn, wish.target, wish.target_id, id, upheld).await?;
+    let case = moderation::settle(&mut *conn, wish.target, wish.target_id, id, upheld).await?;
+    if let Some(case) = case {
+        let job = NewJob::new(&TellReporters { case });
+        wake.merge(millrace_queue::enqueue(&mut *conn, job).await?.wake);
+    }
     audit::write(&mut *conn, actor, entry_of(id, wish, &subject)).await?;
     if let Some(owner) = subject.owner()
         && upheld
@@ -132,7 +136,7 @@ pub async fn decide(
             (Subject::Video(video), Action::Hide) => {
                 Notice::of_video(Kind::Moderation, format!("decision:{id}"), video.id)
             }
-            _ => plain(Kind::Moderation, format!("decision:{id}")),
+            _ => Notice::plain(Kind::Moderation, format!("decision:{id}")),
         };
         wake.merge(
             tell(

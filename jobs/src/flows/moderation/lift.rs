@@ -14,7 +14,7 @@ use millrace_queue::Wake;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ModerationError, changed, plain, tell};
+use super::{ModerationError, changed, tell};
 use crate::flows::announce_video;
 
 /// Takes a decision back, and undoes what it did. An appeal that waits is thereby accepted.
@@ -57,7 +57,7 @@ pub async fn lift_decision(
 async fn undo(conn: &mut PgConnection, decision: &Decision) -> Result<Wake, ModerationError> {
     let (id, target) = (decision.id, decision.target_id);
     let mut wake = Wake::none();
-    let news = |kind| plain(kind, format!("lifted:{id}"));
+    let news = |kind| Notice::plain(kind, format!("lifted:{id}"));
     let message = Message::DecisionLifted { decision: id };
     match decision.target {
         Target::Video => {
@@ -126,7 +126,7 @@ pub async fn answer_appeal(
         decision: decision.id,
         appeal: id,
     };
-    let notice = plain(Kind::Appeal, format!("appeal:{id}"));
+    let notice = Notice::plain(Kind::Appeal, format!("appeal:{id}"));
     match decision.owner_id {
         Some(owner) => tell(conn, owner, &notice, &message).await,
         None => Ok(Wake::none()),

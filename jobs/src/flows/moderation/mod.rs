@@ -11,7 +11,7 @@ use millrace_domain::{
     comments::{self, Change, Comment},
     email::{Language, Message, NewEmail, Recipient},
     ids::UserId,
-    notifications::{self, Kind, Notice},
+    notifications::{self, Notice},
     reports::Target,
 };
 use millrace_queue::{EnqueueError, Wake};
@@ -81,14 +81,4 @@ async fn changed(
 ) -> Result<Wake, ModerationError> {
     let hint = comments::changed(conn, comment.video_id, comment.id, comment.parent_id, what);
     Ok(hint.await?.into())
-}
-
-fn plain(kind: Kind, key: String) -> Notice {
-    Notice {
-        kind,
-        key,
-        actor: None,
-        video: None,
-        comment: None,
-    }
 }
