@@ -57,6 +57,8 @@ const messages: typeof en = {
     heroText: '影片處理好前幾秒就能播放，其餘部分邊看邊完成，全在您自己的伺服器上。',
     start: '建立帳號',
     latest: '最新影片',
+    all: '顯示全部',
+    allOf: '顯示全部：{title}',
     emptyTitle: '還沒有影片',
     emptyText: '公開的影片一可播放就會出現在這裡。',
     emptyAction: '上傳第一支影片',

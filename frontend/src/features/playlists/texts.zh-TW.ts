@@ -64,7 +64,6 @@ export default {
     related: '相關影片',
     unfinished: '繼續觀看',
     fromFollowed: '追蹤的創作者',
-    all: '顯示全部',
     watchOn: '在 Millrace 觀看',
     report: '檢舉',
   },

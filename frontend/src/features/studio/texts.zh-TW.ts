@@ -105,8 +105,6 @@ const texts: typeof en = {
       tagsText: '{n} / {of}。標籤能幫助大家找到您的影片。',
       category: '分類',
       none: '無',
-      filtered: '只顯示 #{tag}',
-      all: '顯示全部',
     },
     categories: {
       film: '電影與動畫',
