@@ -22,7 +22,7 @@ export default {
     create: '新增播放清單',
     later: '稍後觀看',
     likedTitle: '喜歡的影片',
-    count: '尚無影片 | {n} 支影片 | {n} 支影片',
+    count: '尚無影片 | {n} 部影片 | {n} 部影片',
     private: '私人',
     unlisted: '不公開列出',
     public: '公開',
