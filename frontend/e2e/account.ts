@@ -1,5 +1,6 @@
 // What the journeys share: a new person, logging in, looking at a page.
 import { expect, type Page } from '@playwright/test'
+import { say } from './words'
 
 export interface Person {
   username: string
@@ -13,20 +14,20 @@ export function somebody(): Person {
   return { username, email: `${username}@example.org`, password: 'violet-harbour-92-kettle' }
 }
 
-export async function register(page: Page, person: Person): Promise<void> {
+export async function register(page: Page, person: Person, t = say('en')): Promise<void> {
   await page.goto('/register')
-  await page.getByLabel('Username').fill(person.username)
-  await page.getByLabel('Email').fill(person.email)
-  await page.getByLabel('Password', { exact: true }).fill(person.password)
-  await page.getByRole('button', { name: 'Create account' }).click()
+  await page.getByLabel(t('auth.username')).fill(person.username)
+  await page.getByLabel(t('auth.email')).fill(person.email)
+  await page.getByLabel(t('auth.password'), { exact: true }).fill(person.password)
+  await page.getByRole('button', { name: t('auth.register') }).click()
   await expect(page).toHaveURL(/\/dashboard$/)
-  await expect(page.getByRole('heading', { level: 1, name: `Hello, ${person.username}` })).toBeVisible()
+  await expect(page.getByRole('heading', { level: 1, name: t('dashboard.title', { name: person.username }) })).toBeVisible()
 }
 
-export async function logIn(page: Page, person: Person): Promise<void> {
-  await page.getByLabel('Username or email').fill(person.username)
-  await page.getByLabel('Password', { exact: true }).fill(person.password)
-  await page.locator('form').getByRole('button', { name: 'Log in' }).click()
+export async function logIn(page: Page, person: Person, t = say('en')): Promise<void> {
+  await page.getByLabel(t('auth.identifier')).fill(person.username)
+  await page.getByLabel(t('auth.password'), { exact: true }).fill(person.password)
+  await page.locator('form').getByRole('button', { name: t('auth.logIn') }).click()
 }
 
 /** Keeps a picture of the page when SHOTS names a folder. */
