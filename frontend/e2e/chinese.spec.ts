@@ -3,7 +3,7 @@
 // administrator's.
 import { parse } from 'node:path'
 import { type Browser, expect, type Locator, type Page, test } from '@playwright/test'
-import { logIn, type Person, register, shot, somebody, watchConsole } from './account'
+import { logIn, type Person, register, shot, somebody, stopWork, watchConsole } from './account'
 import { foreign, untranslated } from './foreign'
 import { pagesOf, settled, someOf } from './pages'
 import { say } from './words'
@@ -15,6 +15,7 @@ const LIST = '水車與磨坊'
 const TAG = '水車'
 
 test.use({ locale: 'zh-TW' })
+test.afterEach(stopWork)
 
 async function another(browser: Browser): Promise<Page> {
   return (await browser.newContext({ locale: 'zh-TW', viewport: { width: 1440, height: 900 } })).newPage()

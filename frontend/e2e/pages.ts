@@ -1,7 +1,7 @@
 // Every page there is, with something on it: for checks that walk through all of them.
 import { readFileSync } from 'node:fs'
 import { type APIRequestContext, expect, type Page } from '@playwright/test'
-import { type Person, somebody } from './account'
+import { type Person, somebody, tokenOf } from './account'
 
 export interface Pages {
   /** Who made what is shown, and sees `own`. */
@@ -127,10 +127,4 @@ export async function settled(page: Page): Promise<string | null> {
   } catch {
     return 'no heading of the first level, or it never stops loading'
   }
-}
-
-async function tokenOf(request: APIRequestContext, person: Person): Promise<string> {
-  const answer = await request.post('/api/auth/login', { data: { identifier: person.username, password: person.password } })
-  expect(answer.status()).toBe(200)
-  return ((await answer.json()) as { access_token: string }).access_token
 }
