@@ -4,7 +4,7 @@
 import { parse } from 'node:path'
 import { type Browser, expect, type Locator, type Page, test } from '@playwright/test'
 import { logIn, type Person, register, shot, somebody, stopWork, watchConsole } from './account'
-import { foreign, untranslated } from './foreign'
+import { foreign, listen, untranslated } from './foreign'
 import { pagesOf, settled, someOf } from './pages'
 import { say } from './words'
 
@@ -42,13 +42,14 @@ async function publish(page: Page): Promise<string> {
 /** What is said in another language on these pages. */
 async function walk(page: Page, addresses: string[], names: string[]): Promise<string[]> {
   const faults: string[] = []
+  const written = listen(page)
   for (const address of addresses) {
     await page.goto(address)
     await expect(page.locator('html')).toHaveAttribute('lang', 'zh-TW')
     const missing = await settled(page)
     if (missing) faults.push(`${address}: ${missing}`)
     // The engine's jobs are shown by the names that its data has.
-    const said = [...(await untranslated(page)), ...(address.startsWith('/admin/jobs') ? [] : await foreign(page, names))]
+    const said = [...(await untranslated(page)), ...(address.startsWith('/admin/jobs') ? [] : await foreign(page, [...names, ...written]))]
     faults.push(...said.map((text) => `${address}: ${text}`))
   }
   return faults
@@ -211,8 +212,8 @@ test.describe('with a clip', () => {
     expect(faults).toEqual([])
 
     const pages = pagesOf({ person: ann, video, list, words: TITLE, tag: TAG, report, job: await someOf(request, admin, '/api/admin/jobs') })
-    // What nobody translates: people, the file, and the words of a search.
-    const names = [ann.username, bob.username, admin.username, parse(clip).name, 'nothing-like-it']
+    // The address of whom a page is for, the file, and the words of a search.
+    const names = [ann.email, bob.email, parse(clip).name, 'nothing-like-it']
     const guest = await another(browser)
     const said = [
       ...(await walk(guest, [...pages.open, ...pages.guest], names)),

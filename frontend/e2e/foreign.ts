@@ -7,11 +7,30 @@ const NAMES = /Millrace|WebVTT|SubRip|WebP|JavaScript|Headless|Chrome|Chromium|L
 /** Addresses, names of files and of time zones, identifiers; short for something, as PNG, MB, UTC and QR are. */
 const TOKENS = /\S+@\S+|https?:\S+|<iframe[^]*<\/iframe>|\.\w{2,4}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[A-Z]\w+\/\w+|\b[A-Z0-9]{2,5}\b/g
 
-/** Texts in sight and names of controls that hold a word of Latin letters, but for `names` of people and things. */
-export async function foreign(page: Page, names: readonly string[]): Promise<string[]> {
-  const said = await texts(page)
-  const rest = (text: string) => names.reduce((left, name) => left.replaceAll(name, ''), text.replace(TOKENS, '').replace(NAMES, ''))
-  return said.filter((text) => /[A-Za-z]{3,}/.test(rest(text)))
+/** What people, and their browsers, wrote: nobody translates it. */
+const WRITTEN = /^(title|username|owner|actor|reporter|staff|person|name|body|bio|description|note|text|excerpt|label|filename|user_agent|tags)$/
+
+/** Listens from now on to what the server hands to a page of what people wrote. */
+export function listen(page: Page): Set<string> {
+  const written = new Set<string>()
+  const take = (value: unknown, key: string): void => {
+    if (typeof value === 'string' && WRITTEN.test(key)) written.add(value)
+    else if (Array.isArray(value)) value.forEach((entry) => take(entry, key))
+    else if (value !== null && typeof value === 'object') for (const [name, entry] of Object.entries(value)) take(entry, name)
+  }
+  page.on('response', (answer) => {
+    // Refusals are the server's own words, and pages have texts for those.
+    if (!answer.ok() || !/\/api\/.*$/.test(answer.url()) || !/^application\/json/.test(answer.headers()['content-type'] ?? '')) return
+    void answer.json().then((body: unknown) => take(body, ''), () => undefined)
+  })
+  return written
+}
+
+/** Texts in sight and names of controls that hold a word of Latin letters, but for what was written by people. */
+export async function foreign(page: Page, written: Iterable<string>): Promise<string[]> {
+  const names = [...written].filter((text) => text.length > 2).sort((a, b) => b.length - a.length)
+  const rest = (text: string) => names.reduce((left, name) => left.replaceAll(name, ''), text).replace(TOKENS, '').replace(NAMES, '')
+  return (await texts(page)).filter((text) => /[A-Za-z]{3,}/.test(rest(text)))
 }
 
 /** Texts in sight and names of controls that are keys. */
