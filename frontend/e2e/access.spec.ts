@@ -2,9 +2,9 @@
 // the languages, such as `en,zh-TW`; ADMIN_NAME and ADMIN_PASSWORD are an administrator's. It takes minutes, so it is a
 // command of its own: `make check-pages`.
 import { AxeBuilder } from '@axe-core/playwright'
-import { type Browser, expect, type Page, test } from '@playwright/test'
+import { type Browser, expect, test } from '@playwright/test'
 import { type Person, shot } from './account'
-import { makePages } from './pages'
+import { makePages, settled } from './pages'
 
 const clip = process.env.CLIP ?? ''
 const languages = (process.env.ACCESS ?? '').split(',').filter(Boolean)
@@ -40,6 +40,7 @@ async function walk(browser: Browser, language: string, person: Person | null, a
   const faults: string[] = []
   for (const address of addresses) {
     await page.goto(address)
+    await page.addStyleTag({ content: '*, ::before, ::after { transition: none !important; animation: none !important }' })
     const missing = await settled(page)
     if (missing) faults.push(`${address}: ${missing}`)
     for (const { scheme, width } of LOOKS) {
@@ -58,16 +59,4 @@ async function walk(browser: Browser, language: string, person: Person | null, a
   }
   await context.close()
   return faults
-}
-
-/** Waits until the page shows what it has to show, and moves no more. What does not come is returned in words. */
-async function settled(page: Page): Promise<string | null> {
-  await page.addStyleTag({ content: '*, ::before, ::after { transition: none !important; animation: none !important }' })
-  try {
-    await page.locator('h1, video').first().waitFor({ timeout: 10_000 })
-    await expect(page.locator('.ghost, .el-skeleton, .unknown, [aria-busy=true]')).toHaveCount(0)
-    return null
-  } catch {
-    return 'no heading of the first level, or it never stops loading'
-  }
 }

@@ -1,9 +1,10 @@
 // Finding videos: somebody publishes one, others search for it with the keyboard, misspell it, narrow the results and share
 // the address; what is trending and what one may like is on the front page.
 import { expect, test } from '@playwright/test'
-import { register, shot, somebody, watchConsole } from './account'
+import { register, shot, somebody, stopWork, watchConsole } from './account'
 
 const clip = process.env.CLIP ?? ''
+test.afterEach(stopWork)
 
 test.describe('with a clip', () => {
   test.skip(clip === '', 'CLIP names a video file')

@@ -1,9 +1,10 @@
 // A report, a decision, an appeal, and its answer: one uploads, another reports, an operator decides. ADMIN_NAME and
 // ADMIN_PASSWORD are the operator's.
 import { type Browser, expect, type Page, test } from '@playwright/test'
-import { logIn, register, shot, somebody, watchConsole } from './account'
+import { logIn, register, shot, somebody, stopWork, watchConsole } from './account'
 
 const clip = process.env.CLIP ?? ''
+test.afterEach(stopWork)
 
 async function another(browser: Browser): Promise<Page> {
   return (await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } })).newPage()

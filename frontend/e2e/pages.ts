@@ -1,7 +1,7 @@
 // Every page there is, with something on it: for checks that walk through all of them.
 import { readFileSync } from 'node:fs'
-import { type APIRequestContext, expect } from '@playwright/test'
-import { type Person, somebody } from './account'
+import { type APIRequestContext, expect, type Page } from '@playwright/test'
+import { type Person, somebody, tokenOf } from './account'
 
 export interface Pages {
   /** Who made what is shown, and sees `own`. */
@@ -23,11 +23,12 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
   const person = somebody()
   const fan = somebody()
   for (const data of [person, fan]) expect((await request.post('/api/auth/register', { data })).status()).toBe(201)
-  const token = await logIn(request, person)
-  const call = async (method: 'get' | 'post' | 'put', path: string, bearer: string, data?: object): Promise<Record<string, string>> => {
+  const token = await tokenOf(request, person)
+  const call = async (method: 'get' | 'patch' | 'post' | 'put', path: string, bearer: string, data?: object): Promise<Record<string, string>> => {
     const answer = await request[method](path, { headers: { authorization: `Bearer ${bearer}` }, data })
-    expect(answer.ok(), `${path}: ${await answer.text()}`).toBe(true)
-    return answer.status() === 204 ? {} : ((await answer.json()) as Record<string, string>)
+    const body = await answer.text()
+    expect(answer.ok(), `${path}: ${body}`).toBe(true)
+    return body === '' ? {} : (JSON.parse(body) as Record<string, string>)
   }
 
   const bytes = readFileSync(clip)
@@ -42,22 +43,55 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
   const path = `/api/videos/${String(video.id)}`
   const status = async () => (await call('get', path, token)).status
   await expect.poll(status, { timeout: 170_000, intervals: [500] }).toBe('ready')
+  await call('patch', path, token, { tags: ['mill', 'river'], category: 'travel' })
   const captions = 'WEBVTT\n\n00:01.000 --> 00:09.000\nThe pond in the morning\n'
   await call('put', `${path}/captions/en`, token, { text: captions })
 
-  const visitor = await logIn(request, fan)
+  const visitor = await tokenOf(request, fan)
   const comment = await call('post', `${path}/comments`, visitor, { body: 'Lovely wheel at 0:12. When was it built?' })
   await call('post', `${path}/comments`, token, { body: 'In 1890.', parent_id: comment.id })
   await call('put', `${path}/like`, visitor)
   await call('put', `/api/channels/${person.username}/follow`, visitor)
   const list = await call('post', '/api/playlists', token, { title: 'Mills', visibility: 'public', video_id: video.id })
 
-  const jobs = (await call('get', '/api/admin/jobs?limit=1', await logIn(request, admin))) as unknown as { items: { id: string }[] }
-  const id = String(video.id)
+  await call('post', '/api/reports', visitor, { target: 'video', target_id: video.id, reason: 'misleading', body: 'It was built in 1891.' })
+
+  const of = { person, video: String(video.id), list: String(list.id), words: 'mill', tag: 'river' }
+  return pagesOf({ ...of, job: await someOf(request, admin, '/api/admin/jobs'), report: await someOf(request, admin, '/api/admin/reports') })
+}
+
+/** What there is to look at. */
+interface Made {
+  person: Person
+  video: string
+  list: string
+  /** What finds the video. */
+  words: string
+  tag: string
+  job: string
+  /** The case of a report. */
+  report: string
+}
+
+/** Where all of it is. */
+export function pagesOf({ person, video, list, words, tag, job, report }: Made): Pages {
   return {
     person,
-    open: ['/', '/search', '/search?q=mill', '/search?q=nothing-like-it', '/trending', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`, `/embed/${id}`, '/unsubscribe?token=x', '/no/such/page'],
-    other: ['/', `/videos/${id}`, `/channels/${person.username}`, `/playlists/${String(list.id)}`],
+    open: [
+      '/',
+      '/search',
+      `/search?q=${encodeURIComponent(words)}`,
+      '/search?q=nothing-like-it&duration=long',
+      `/search?tag=${encodeURIComponent(tag)}&category=travel`,
+      '/trending',
+      `/videos/${video}`,
+      ...['', '?tab=playlists', '?tab=about'].map((section) => `/channels/${person.username}${section}`),
+      `/playlists/${list}`,
+      `/embed/${video}`,
+      '/unsubscribe?token=x',
+      '/no/such/page',
+    ],
+    other: ['/', `/videos/${video}`, `/videos/${video}?list=${list}`, `/channels/${person.username}`, `/playlists/${list}`],
     guest: ['/suspended', '/login', '/register', '/forgot', '/reset?token=x', '/verify?token=x'],
     own: [
       '/dashboard',
@@ -70,21 +104,28 @@ export async function makePages(request: APIRequestContext, clip: string, admin:
       ...['', '/security', '/devices', '/data'].map((section) => `/profile${section}`),
       '/studio',
       '/studio/trash',
-      ...['details', 'thumbnail', 'captions', 'chapters', 'statistics', 'source'].map((tab) => `/studio/videos/${id}?tab=${tab}`),
+      ...['details', 'thumbnail', 'captions', 'chapters', 'statistics', 'source'].map((tab) => `/studio/videos/${video}?tab=${tab}`),
       '/videos',
       '/videos/upload',
     ],
-    admin: [
-      '/admin/jobs',
-      `/admin/jobs/${jobs.items[0]?.id ?? ''}`,
-      '/admin/invites',
-      ...['reports', 'appeals', 'words', 'audit'].map((page) => `/admin/${page}`),
-    ],
+    admin: ['/admin/jobs', `/admin/jobs/${job}`, '/admin/invites', ...['reports', `reports/${report}`, 'appeals', 'words', 'audit'].map((page) => `/admin/${page}`)],
   }
 }
 
-async function logIn(request: APIRequestContext, person: Person): Promise<string> {
-  const answer = await request.post('/api/auth/login', { data: { identifier: person.username, password: person.password } })
-  expect(answer.status()).toBe(200)
-  return ((await answer.json()) as { access_token: string }).access_token
+/** The id of something of a list that administrators see. */
+export async function someOf(request: APIRequestContext, admin: Person, path: string): Promise<string> {
+  const headers = { authorization: `Bearer ${await tokenOf(request, admin)}` }
+  const { items } = (await (await request.get(path, { headers })).json()) as { items: { id: string }[] }
+  return items[0]?.id ?? ''
+}
+
+/** Waits until the page shows what it has to show. What does not come is returned in words. */
+export async function settled(page: Page): Promise<string | null> {
+  try {
+    await page.locator('h1, video').first().waitFor({ timeout: 10_000 })
+    await expect(page.locator('.ghost, .el-skeleton, .unknown, [aria-busy=true]')).toHaveCount(0)
+    return null
+  } catch {
+    return 'no heading of the first level, or it never stops loading'
+  }
 }

@@ -1,9 +1,10 @@
 // What viewers do: one uploads, the other follows, likes, comments, is answered and pinned, goes on where they stopped, and
 // keeps the video in a list.
 import { type Browser, expect, type Page, test } from '@playwright/test'
-import { type Person, register, shot, somebody, watchConsole } from './account'
+import { type Person, register, shot, somebody, stopWork, watchConsole } from './account'
 
 const clip = process.env.CLIP ?? ''
+test.afterEach(stopWork)
 
 async function newcomer(browser: Browser, person: Person): Promise<Page> {
   const page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } })).newPage()

@@ -3,9 +3,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type Page, test } from '@playwright/test'
-import { register, shot, somebody, watchConsole } from './account'
+import { register, shot, somebody, stopWork, watchConsole } from './account'
 
 const clip = process.env.CLIP ?? ''
+test.afterEach(stopWork)
 const SRT = '1\n00:00:00,000 --> 00:00:30,000\nHello from the mill\n'
 
 async function upload(page: Page, title: string): Promise<void> {

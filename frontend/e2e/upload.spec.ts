@@ -3,9 +3,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type Locator, type Page, test } from '@playwright/test'
-import { register, shot, somebody, watchConsole } from './account'
+import { register, shot, somebody, stopWork, watchConsole } from './account'
 
 const clip = process.env.CLIP ?? ''
+test.afterEach(stopWork)
 
 async function upload(page: Page, file: string, title: string): Promise<void> {
   await page.goto('/videos/upload')

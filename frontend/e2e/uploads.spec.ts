@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, openSync, closeSync, ftruncateSync, statSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type Locator, type Page, test } from '@playwright/test'
-import { register, shot, somebody, watchConsole } from './account'
+import { register, shot, somebody, stopWork, watchConsole } from './account'
 
 const MIB = 1024 * 1024
 const PARTS = 5
@@ -14,6 +14,7 @@ let folder = ''
 let large = ''
 
 test.skip(clip === '', 'CLIP names a video file')
+test.afterEach(stopWork)
 
 test.beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-uploads-'))

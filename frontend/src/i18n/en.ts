@@ -55,6 +55,8 @@ export default {
     heroText: 'Your video plays from its first processed seconds, while the rest is still on its way. On a server of your own.',
     start: 'Create an account',
     latest: 'Latest videos',
+    all: 'Show all',
+    allOf: 'Show all: {title}',
     emptyTitle: 'No videos yet',
     emptyText: 'Public videos appear here as soon as they can be played.',
     emptyAction: 'Upload the first one',

@@ -8,7 +8,7 @@ export default {
     followName: '追蹤 {name}',
     unfollowName: '取消追蹤 {name}',
     followers: '尚無追蹤者 | {n} 位追蹤者 | {n} 位追蹤者',
-    videoCount: '尚無影片 | {n} 支影片 | {n} 支影片',
+    videoCount: '尚無影片 | {n} 部影片 | {n} 部影片',
     videos: '影片',
     playlists: '播放清單',
     about: '關於',
@@ -31,7 +31,7 @@ export default {
     whom: '您追蹤的創作者',
   },
   around: {
-    actions: '對這支影片的操作',
+    actions: '對這部影片的操作',
     like: '喜歡',
     unlike: '收回喜歡',
     likes: '尚無人喜歡 | {n} 人喜歡 | {n} 人喜歡',

@@ -43,7 +43,8 @@ export default {
   },
   reports: {
     title: 'Report',
-    text: 'What is wrong with it? Our staff will look at it; nobody else learns who reported it.',
+    reason: 'What is wrong with it?',
+    text: 'Our staff will look at it; nobody else learns who reported it.',
     body: 'Anything else we should know? (optional)',
     send: 'Send report',
     sent: 'Thank you. Our staff will look at it.',

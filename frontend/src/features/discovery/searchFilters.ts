@@ -44,6 +44,18 @@ export function writeFilters(filters: SearchFilters): LocationQueryRaw {
   return { ...filters, q: filters.q || undefined, sort: filters.sort === 'relevance' ? undefined : filters.sort }
 }
 
+/** All filters off; words and order stay. */
+export const UNFILTERED: Partial<SearchFilters> = { duration: undefined, date: undefined, quality: undefined, category: undefined, tag: undefined, owner: undefined }
+
+/**
+ * Without words there is nothing to search, but a tag or a category has a list of its own, which can be in fewer orders
+ * and is narrowed by nothing else.
+ */
+export function asList({ q, tag, category, sort }: SearchFilters): { tag?: string; category?: Category; sort: 'new' | 'views' } | null {
+  if (q !== '' || (tag === undefined && category === undefined)) return null
+  return { tag, category, sort: sort === 'views' ? 'views' : 'new' }
+}
+
 /** How many filters narrow the results. */
 export function countFilters({ duration, date, quality, category, tag, owner }: SearchFilters): number {
   return [duration, date, quality, category, tag, owner].filter((value) => value !== undefined).length

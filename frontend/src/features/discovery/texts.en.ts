@@ -18,6 +18,7 @@ export default {
     noneTitle: 'Nothing found for “{query}”',
     noneText: 'Check the spelling, use fewer or more general words, or remove filters.',
     noneFiltered: 'No video fits these filters.',
+    remove: 'Remove “{name}”',
     removeFilters: 'Remove filters',
     filters: 'Filters',
     filtersOn: 'Filters, {n} on | Filters, {n} on | Filters, {n} on',
@@ -49,6 +50,5 @@ export default {
     trendingEmptyText: 'As soon as videos are watched, the most watched of the last days appear here.',
     toHome: 'To the newest videos',
     forYou: 'For you',
-    all: 'Show all',
   },
 }

@@ -18,6 +18,7 @@ export default {
     noneTitle: '找不到「{query}」',
     noneText: '請檢查拼字、改用較少或較常見的字詞，或移除篩選條件。',
     noneFiltered: '沒有影片符合這些篩選條件。',
+    remove: '移除「{name}」',
     removeFilters: '移除篩選條件',
     filters: '篩選',
     filtersOn: '篩選，已套用 {n} 項 | 篩選，已套用 {n} 項 | 篩選，已套用 {n} 項',
@@ -49,6 +50,5 @@ export default {
     trendingEmptyText: '一有人觀看，最近幾天最多人看的影片就會出現在這裡。',
     toHome: '看最新影片',
     forYou: '為您推薦',
-    all: '顯示全部',
   },
 }

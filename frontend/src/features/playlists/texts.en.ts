@@ -62,7 +62,6 @@ export default {
     related: 'Related videos',
     unfinished: 'Continue watching',
     fromFollowed: 'From those you follow',
-    all: 'Show all',
     watchOn: 'Watch on Millrace',
     report: 'Report',
   },

@@ -1,6 +1,5 @@
 // Tags and categories, for pages that are not of the studio.
-import { computed, defineAsyncComponent } from 'vue'
-import { useRoute } from 'vue-router'
+import { defineAsyncComponent } from 'vue'
 import type { Category } from '@/api/types'
 import { withTexts } from './texts'
 
@@ -14,19 +13,3 @@ export const LONGEST_TAG = 30
 export const LabelFields = defineAsyncComponent(withTexts(() => import('./LabelFields.vue')))
 /** What a video has, as links. */
 export const VideoLabels = defineAsyncComponent(withTexts(() => import('./VideoLabels.vue')))
-/** Which of them a list is narrowed to, with a way back. */
-export const LabelFilter = defineAsyncComponent(withTexts(() => import('./LabelFilter.vue')))
-
-export interface Label {
-  tag?: string
-  category?: Category
-}
-
-/** What the address narrows a list to. */
-export function useLabelFilter() {
-  const route = useRoute()
-  return computed<Label>(() => ({
-    tag: typeof route.query.tag === 'string' && route.query.tag !== '' ? route.query.tag : undefined,
-    category: CATEGORIES.find((entry) => entry === route.query.category),
-  }))
-}

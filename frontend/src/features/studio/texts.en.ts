@@ -103,8 +103,6 @@ export default {
       tagsText: '{n} of {of}. Tags help people to find your video.',
       category: 'Category',
       none: 'None',
-      filtered: 'Only with #{tag}',
-      all: 'Show all',
     },
     categories: {
       film: 'Film & animation',

@@ -99,14 +99,12 @@ const texts: typeof en = {
       delay: '數據最多延遲五分鐘；日期以 UTC 計算。',
     },
     labels: {
-      of: '分類與標籤',
+      of: '類別與標籤',
       tags: '標籤',
       tagsHint: '輸入標籤後按 Enter',
       tagsText: '{n} / {of}。標籤能幫助大家找到您的影片。',
-      category: '分類',
+      category: '類別',
       none: '無',
-      filtered: '只顯示 #{tag}',
-      all: '顯示全部',
     },
     categories: {
       film: '電影與動畫',
