@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use millrace_tests::{Clip, Person, Stack, person::text, within};
+use millrace_tests::{Clip, Person, Stack, person::text};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use uuid::Uuid;
