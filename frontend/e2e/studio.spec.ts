@@ -49,7 +49,8 @@ test.describe('with a clip', () => {
     await page.getByRole('button', { name: 'Add a chapter' }).click()
     await page.getByLabel('Title of chapter 1').fill('Beginning')
     await page.getByRole('button', { name: 'Add a chapter' }).click()
-    await page.getByLabel('Start of chapter 2').fill('0:20')
+    // Within the first chunk: nothing further can be played as long as the rest is being made.
+    await page.getByLabel('Start of chapter 2').fill('0:05')
     await page.getByLabel('Title of chapter 2').fill('The wheel')
     await page.locator('form').getByRole('button', { name: 'Save' }).click()
     await expect(page.getByText('From this list')).toBeVisible()
@@ -72,7 +73,7 @@ test.describe('with a clip', () => {
     await page.getByRole('region', { name: /^Video player/ }).hover()
     await page.getByRole('button', { name: 'Chapters' }).click()
     await page.getByRole('menuitemradio', { name: 'The wheel' }).click()
-    await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeGreaterThanOrEqual(19.9)
+    await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeGreaterThanOrEqual(4.9)
     await page.locator('.seek').hover({ position: { x: 60, y: 10 } })
     await expect(page.locator('.tip .title')).toHaveText('Beginning')
     await shot(page, 'studio-player')
