@@ -61,7 +61,7 @@ pub(super) async fn change_password(
         "password_changed",
     )
     .await?;
-    Link::end_all(&mut *tx, user.id).await?;
+    Link::end_all(&mut tx, user.id).await?;
     let message = Message::PasswordChanged { user: user.id };
     let wake = flows::mail_account(&mut tx, user, &message).await?;
     tx.commit().await?;

@@ -131,7 +131,7 @@ async fn reset_password(
     // The link came by that address.
     User::verify_email(&mut *tx, link.user, &link.email).await?;
     Session::end_all(&mut *tx, link.user, None, "password_reset").await?;
-    Link::end_all(&mut *tx, link.user).await?;
+    Link::end_all(&mut tx, link.user).await?;
     let message = Message::PasswordChanged { user: user.id };
     let wake = flows::mail_account(&mut tx, &user, &message).await?;
     tx.commit().await?;
@@ -180,7 +180,7 @@ async fn confirm_email(
     User::change_email(&mut *tx, link.user, &link.email)
         .await
         .map_err(taken)?;
-    Link::end_all(&mut *tx, link.user).await?;
+    Link::end_all(&mut tx, link.user).await?;
     let message = Message::AddressChanged { user: link.user };
     let wake = flows::mail_account(&mut tx, &before, &message).await?;
     tx.commit().await?;

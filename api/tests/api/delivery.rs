@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::{
-    playback::{get, header, master, playable, segment, set, show, status},
+    playback::{get, header, master, playable, set, show, status},
     stack::{Person, Stack},
 };
 
