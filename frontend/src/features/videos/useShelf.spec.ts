@@ -23,3 +23,11 @@ it('is not there when it cannot be loaded', async () => {
   await vi.waitFor(() => expect(items.value).toEqual([]))
   expect(shown.value).toBe(false)
 })
+
+it('expects what is usual of whoever is here for the first time', async () => {
+  const usual = useShelf('trending', async () => [], true)
+  const rare = useShelf('feed', async () => one)
+  expect([usual.shown.value, rare.shown.value]).toEqual([true, false])
+  await vi.waitFor(() => expect([usual.shown.value, rare.shown.value]).toEqual([false, true]))
+  expect(useShelf('trending', async () => [], true).shown.value).toBe(false)
+})

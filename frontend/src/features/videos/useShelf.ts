@@ -11,10 +11,11 @@ export interface ShelfItem {
 
 const KEY = 'millrace.rows'
 
-/** Loads the row of this name. One that cannot be loaded stays away: what is below is what must come. */
-export function useShelf(name: string, load: () => Promise<readonly ShelfItem[]>) {
+/** Loads the row of this name. One that cannot be loaded stays away: what is below is what must come. `usual`: whoever is
+ * here for the first time is likely to find something in it. */
+export function useShelf(name: string, load: () => Promise<readonly ShelfItem[]>, usual = false) {
   const items = shallowRef<readonly ShelfItem[] | null>(null)
-  const expected = rowsOfLastTime().includes(name)
+  const expected = rowsOfLastTime()?.includes(name) ?? usual
   void load()
     .catch(() => [])
     .then((found) => {
@@ -25,16 +26,17 @@ export function useShelf(name: string, load: () => Promise<readonly ShelfItem[]>
   return { items, shown }
 }
 
-function rowsOfLastTime(): string[] {
+/** None: nobody was here before, or nothing may be remembered. */
+function rowsOfLastTime(): string[] | undefined {
   try {
-    return localStorage.getItem(KEY)?.split(' ').filter(Boolean) ?? []
+    return localStorage.getItem(KEY)?.split(' ').filter(Boolean)
   } catch {
-    return []
+    return undefined
   }
 }
 
 function remember(name: string, there: boolean): void {
-  const others = rowsOfLastTime().filter((entry) => entry !== name)
+  const others = (rowsOfLastTime() ?? []).filter((entry) => entry !== name)
   try {
     localStorage.setItem(KEY, [...others, ...(there ? [name] : [])].join(' '))
   } catch {
