@@ -90,7 +90,7 @@ async fn take_event(
     _: EventBridge,
     Body(event): Body<Event>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::hear_event(&mut tx, &event)
         .await
         .map_err(anyhow::Error::from)?;

@@ -9,6 +9,5 @@ use sqlx::{PgPool, Postgres, Transaction};
 /// # Errors
 /// Those of the connection.
 pub(crate) async fn snapshot(db: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    db.begin_with("begin isolation level repeatable read read only")
-        .await
+    millrace_bus::begin_as(db, "begin isolation level repeatable read read only").await
 }

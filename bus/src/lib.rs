@@ -4,6 +4,8 @@
 //! commit. A reader listens with a [`Listener`], and reads [`heads`] and [`events_since`] when it hears something,
 //! or when its poll says so. Topic names are opaque here.
 
+/// Transactions whose beginning may be given up.
+mod begin;
 /// Durable events per topic, numbered without gaps in commit order.
 mod event;
 /// One LISTEN connection per process, rebuilt whenever it dies.
@@ -11,6 +13,7 @@ mod listener;
 /// One NOTIFY connection per process, flushed in batches outside every business transaction.
 mod notifier;
 
+pub use begin::{begin, begin_as};
 pub use event::{
     Event, Head, Hint, StoredEvent, events_after, events_since, heads, prune, publish, touch,
 };

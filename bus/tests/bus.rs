@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 use millrace_bus::{
-    Event, Head, Heard, Listener, Notifier, Subscription, events_after, events_since, heads, prune,
-    publish,
+    Event, Head, Heard, Listener, Notifier, Subscription, begin_as, events_after, events_since,
+    heads, prune, publish,
 };
 use serde_json::json;
 use sqlx::{
@@ -228,5 +228,34 @@ async fn a_listener_whose_connection_is_killed_says_so_and_hears_again() -> Resu
         .await?;
     }
     shutdown.cancel();
+    database.drop().await
+}
+
+/// Of whoever gives up while BEGIN is on its way, nothing is left on the connection that the next one gets.
+#[tokio::test]
+async fn a_beginning_that_is_given_up_leaves_no_transaction() -> Result<()> {
+    let database = Database::create().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(database.options())
+        .await?;
+    pool.execute("create table written (n integer)").await?;
+    for n in 0..50 {
+        tokio::select! {
+            biased;
+            begun = begin_as(&pool, "begin read only") => drop(begun?),
+            // After so many looks at it: the connection is taken, BEGIN is sent, its answer is there.
+            () = async { for _ in 0..n % 10 { tokio::task::yield_now().await } } => {}
+        }
+        sqlx::query("insert into written values ($1)")
+            .bind(n)
+            .execute(&pool)
+            .await?;
+        let seen: i64 = sqlx::query_scalar("select count(*) from written")
+            .fetch_one(&database.pool)
+            .await?;
+        assert_eq!(seen, i64::from(n) + 1, "committed at once");
+    }
+    pool.close().await;
     database.drop().await
 }

@@ -85,7 +85,7 @@ pub async fn flush(db: &PgPool) -> Result<u64, sqlx::Error> {
 }
 
 async fn flush_batch(db: &PgPool) -> Result<u64, sqlx::Error> {
-    let mut tx = db.begin().await?;
+    let mut tx = millrace_bus::begin(db).await?;
     let videos = sqlx::query_scalar!(
         "update video_views set pending = false
           where ctid = any(array(select ctid from video_views where pending limit $1 for update skip locked))

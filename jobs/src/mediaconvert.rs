@@ -36,7 +36,7 @@ pub(crate) async fn submit(
     let seen = match there {
         Some(seen) => seen,
         None => {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             let wanted = Intent::asking(&mut *tx, intent.id).await?;
             tx.commit().await?;

@@ -80,7 +80,7 @@ async fn save(
     if reports.is_empty() {
         return Ok(());
     }
-    let mut tx = db.begin().await?;
+    let mut tx = millrace_bus::begin(db).await?;
     let rose = record_progress(&mut tx, reports).await?;
     tx.commit().await?;
     let topics = rose

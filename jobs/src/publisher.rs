@@ -97,7 +97,7 @@ impl<'a> Publisher<'a> {
 
     /// Inserts the row and, with a rendition's very first, sees whether the video can be watched from now on.
     async fn insert(&self, row: &NewSegment) -> Result<(), Failure> {
-        let mut tx = self.cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(self.cx.db()).await?;
         self.cx.fence(&mut tx).await?;
         if videos::insert_segment(&mut tx, row).await? {
             // However often it is interrupted: whoever stores segments comes to an end.

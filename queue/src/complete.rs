@@ -45,7 +45,7 @@ impl Run {
         F: AsyncFnOnce(&mut PgConnection) -> Result<Wake, E>,
         E: Into<Failure>,
     {
-        let mut tx = pool.begin().await?;
+        let mut tx = millrace_bus::begin(pool).await?;
         let mut wake = self.end_within(&mut tx, result).await?;
         wake.merge(effect(&mut tx).await.map_err(Into::into)?);
         // From here on a missing row may mean success.

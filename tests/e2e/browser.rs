@@ -10,6 +10,9 @@ use tokio::{process::Command, sync::Mutex};
 /// One browser at a time: on a busy machine two of them miss their deadlines.
 static TURN: Mutex<()> = Mutex::const_new(());
 
+/// Until all journeys are over. Twelve minutes on two cores.
+const LONGEST: Duration = Duration::from_secs(1_200);
+
 /// Bytes that each person may store.
 const QUOTA: i64 = 512 * 1024 * 1024;
 
@@ -89,27 +92,31 @@ pub(crate) async fn journeys_with(
     }
     let clip = Clip::new(40, "1280x720").file().await?;
     let _turn = TURN.lock().await;
-    let mut npm = Command::new("npm");
-    npm.args(["run", "e2e", "--", "--output"])
+    // Itself and not by npm, which would leave it running when it is killed.
+    let mut playwright = Command::new(frontend.join("node_modules/.bin/playwright"));
+    playwright
+        .args(["test", "--output"])
         // Not the common folder: whoever starts there clears it, with what others have open in it.
         .arg(stack.folder().join("journeys"))
         .args(arguments)
         .current_dir(&frontend)
         .kill_on_drop(true)
         .stdin(Stdio::null());
-    npm.env("BASE_URL", stack.address())
+    playwright
+        .env("BASE_URL", stack.address())
         .env("CLIP", clip)
         .envs(variables.iter().copied())
         .env("SHOTS", stack.folder().join("shots"));
-    let output = within("the journeys end", Duration::from_secs(900), npm.output())
-        .await?
-        .context("npm cannot be started")?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    anyhow::ensure!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    // Into a file, so that it is there also of journeys that never end.
+    let log = stack.folder().join("journeys.log");
+    let out = std::fs::File::create(&log)?;
+    playwright.stdout(out.try_clone()?).stderr(out);
+    let status = within("the journeys end", LONGEST, playwright.status()).await;
+    let said = std::fs::read_to_string(&log)?;
+    let status = status
+        .with_context(|| said.clone())?
+        .context("Playwright cannot be started")?;
+    anyhow::ensure!(status.success(), "{said}");
     anyhow::ensure!(said.contains("passed"), "{said}");
     // A journey that finds itself without a clip skips itself, and that is no proof.
     anyhow::ensure!(!said.contains("skipped"), "{said}");

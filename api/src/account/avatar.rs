@@ -119,7 +119,7 @@ pub(super) async fn complete_avatar(
             let detail = "the picture has not arrived";
             return Err(Problem::conflict("upload_incomplete", detail));
         }
-        let mut tx = app.db.begin().await?;
+        let mut tx = millrace_bus::begin(&app.db).await?;
         let wake = flows::receive_avatar(&mut tx, id, caller.user.id).await?;
         tx.commit().await?;
         wake.fire(&app.notifier);
@@ -162,7 +162,7 @@ pub(super) async fn remove_avatar(
     State(app): State<App>,
     caller: CurrentUser,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::show_avatar(&mut tx, caller.user.id, None).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);

@@ -52,7 +52,7 @@ pub(super) async fn request_verification(
     )
     .await?;
     let message = Message::VerifyAddress { user: user.id };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::mail_account(&mut tx, user, &message).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);
@@ -97,7 +97,7 @@ pub(super) async fn change_email(
         user: user.id,
         ended,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::mail_account_at(&mut tx, user, &email, &message).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);

@@ -42,7 +42,7 @@ pub(super) async fn export_account(
     caller: CurrentUser,
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let Some(wake) = flows::begin_export(&mut tx, user).await? else {
         return Err(Problem::conflict(
             "export_under_way",

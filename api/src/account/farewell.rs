@@ -37,7 +37,7 @@ pub(super) async fn delete_account(
     Body(body): Body<DeleteAccountRequest>,
 ) -> Result<StatusCode, Problem> {
     confirm_password(&app, &caller, "password", body.password).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::begin_farewell(&mut tx, caller.user.id).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);

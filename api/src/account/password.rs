@@ -49,7 +49,7 @@ pub(super) async fn change_password(
         .passwords
         .hash_field("new_password", body.new_password, about)
         .await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !User::change_password(&mut *tx, user.id, &old, &new).await? {
         let detail = "the password was changed at the same moment";
         return Err(Problem::conflict("conflict", detail));

@@ -145,7 +145,7 @@ pub(super) async fn confirm_second_factor(
     let user = caller.user.id;
     let bucket = format!("second:user:{user}");
     throttle(&app, &bucket, app.settings.account_bucket).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let recovery_codes = SecondFactor::confirm(&mut tx, &app.sealer, user, &body.code)
         .await
         .map_err(problem)?
@@ -176,7 +176,7 @@ pub(super) async fn renew_recovery_codes(
     Body(body): Body<PasswordRequest>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
     confirm_password(&app, &caller, "password", body.password).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let recovery_codes = SecondFactor::renew_codes(&mut tx, caller.user.id)
         .await
         .map_err(problem)?;
@@ -205,7 +205,7 @@ pub(super) async fn remove_second_factor(
     confirm_password(&app, &caller, "password", body.password).await?;
     let bucket = format!("second:user:{user}");
     throttle(&app, &bucket, app.settings.account_bucket).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let right = SecondFactor::check(&mut tx, &app.sealer, user, &body.code)
         .await
         .map_err(problem)?;

@@ -100,7 +100,7 @@ async fn act_on_jobs(
 ) -> Result<Response, Problem> {
     let mut check = Check::default();
     let reason = check.line("reason", body.reason.as_deref().unwrap_or_default(), 0, 500);
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     sqlx::query(SEARCH_WITHIN).execute(&mut *tx).await?;
     let filter = body.filter.checked(&mut check, &mut tx).await?;
     check.finish()?;

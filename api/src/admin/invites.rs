@@ -110,7 +110,7 @@ async fn create_invite(
     let days = body.days.unwrap_or(DAYS);
     check.that("days", (1..=90).contains(&days), "must be from 1 to 90");
     check.finish()?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (id, token) = Invite::create(&mut *tx, caller.user.id, &note, days).await?;
     let actor = request.actor(&caller);
     audit::write(&mut *tx, &actor, entry("create_invite", id, &note)).await?;
@@ -165,7 +165,7 @@ async fn withdraw_invite(
     request: OfRequest,
     Id(id): Id<InviteId>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !Invite::withdraw(&mut *tx, id).await? {
         return Err(Problem::not_found());
     }

@@ -116,7 +116,7 @@ async fn list_jobs(
         tag: query.tag,
         ..JobFilter::default()
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     sqlx::query(SEARCH_WITHIN).execute(&mut *tx).await?;
     let before = query.cursor.map(JobId);
     let found = millrace_queue::jobs(&mut tx, &filter, before, limit)
@@ -267,7 +267,7 @@ async fn act(
         &mut PgConnection,
     ) -> Result<(Result<&'static str, &'static str>, Wake), sqlx::Error>,
 ) -> Result<Json<Acted>, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (outcome, wake) = deed(&mut tx).await?;
     match outcome {
         Ok(outcome) => {

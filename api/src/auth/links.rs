@@ -89,7 +89,7 @@ async fn forgot_password(
     let login = User::find_login(&app.db, &identifier).await?;
     let user = login.map(|login| login.user).filter(|user| user.is_active);
     // The same work whoever was meant: the rest is a job's, so that the time of the answer tells nothing either.
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::forgot_password(&mut tx, user.map(|user| user.id)).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);
@@ -123,7 +123,7 @@ async fn reset_password(
         .ok_or_else(link_over)?;
     let about = vec![user.username.clone(), user.email.clone()];
     let hash = app.passwords.hash(body.password, about).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let link = Link::redeem(&mut tx, &body.token, Purpose::ResetPassword)
         .await?
         .ok_or_else(link_over)?;
@@ -160,7 +160,7 @@ async fn confirm_email(
     Body(body): Body<ConfirmEmailRequest>,
 ) -> Result<Json<ConfirmedEmail>, Problem> {
     try_link(&app, &address).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if let Some(link) = Link::redeem(&mut tx, &body.token, Purpose::VerifyEmail).await? {
         if !User::verify_email(&mut *tx, link.user, &link.email).await? {
             return Err(link_over());

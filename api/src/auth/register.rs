@@ -81,7 +81,7 @@ async fn register(
         role: Role::User,
         language: &language,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let user = User::create(&mut *tx, new).await.map_err(taken)?;
     if let Some(invite) = invite
         && !Invite::redeem(&mut tx, invite, user.id).await?

@@ -99,7 +99,7 @@ async fn login(
         let challenge = Challenge::issue(&app.db, login.user.id).await?;
         return Ok(second_step::asked(challenge));
     }
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let session = Session::start(
         &mut tx,
         login.user.id,
@@ -146,7 +146,7 @@ async fn refresh(
     let Some(cookie) = cookies.get(REFRESH_COOKIE) else {
         return Err(Problem::unauthenticated("there is no session"));
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let settings = &app.settings;
     let rotation = Session::rotate(
         &mut tx,

@@ -82,7 +82,7 @@ async fn answer_challenge(
     // Beside the tries of one challenge, since whoever has the password gets as many challenges as they like.
     let bucket = format!("second:user:{id}");
     throttle(&app, &bucket, app.settings.account_bucket).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     match SecondFactor::check(&mut tx, &app.sealer, id, &body.code).await {
         Ok(true) => {}
         Ok(false) => return Err(wrong_code(StatusCode::UNAUTHORIZED)),

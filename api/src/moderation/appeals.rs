@@ -119,7 +119,7 @@ async fn answer_appeal(
         .await?
         .ok_or_else(Problem::not_found)?;
     may_lift(&app, &caller, decision).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let actor = request.actor(&caller);
     let wake = flows::answer_appeal(&mut tx, &actor, id, body.accept, &answer)
         .await

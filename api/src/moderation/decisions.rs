@@ -161,7 +161,7 @@ async fn create_decision(
         note: &note,
         until,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let actor = request.actor(&caller);
     let (id, wake) = flows::decide(&mut tx, &actor, caller.user.role, &wish)
         .await
@@ -198,7 +198,7 @@ async fn lift_decision(
     let note = check.text("note", &body.note, 1_000);
     check.finish()?;
     may_lift(&app, &caller, id).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let actor = request.actor(&caller);
     let wake = flows::lift_decision(&mut tx, &actor, id, LiftedFor::Staff, &note)
         .await

@@ -100,7 +100,7 @@ async fn create_appeal(
     Body(body): Body<CreateAppealRequest>,
 ) -> Result<(StatusCode, Json<DecisionView>), Problem> {
     let text = appeal_text(&body.body)?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let view = appeal(&mut tx, id, caller.user.id, &text).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view)))

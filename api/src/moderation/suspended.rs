@@ -88,7 +88,7 @@ async fn appeal_suspension(
 ) -> Result<(StatusCode, Json<DecisionView>), Problem> {
     let text = appeal_text(&body.body)?;
     let (id, link) = admitted(&app, &address, &body.token).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let view = appeal(&mut tx, id, link.user, &text).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view)))

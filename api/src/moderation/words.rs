@@ -142,7 +142,7 @@ async fn add_word(
         "must hold something that can be seen",
     );
     check.finish()?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let word = moderation::add_word(&mut *tx, &text, body.mode, caller.user.id)
         .await?
         .ok_or_else(|| Problem::conflict("word_known", "it is on the list, or the list is full"))?;
@@ -170,7 +170,7 @@ async fn remove_word(
     request: OfRequest,
     Id(id): Id<WordId>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let word = moderation::remove_word(&mut *tx, id)
         .await?
         .ok_or_else(Problem::not_found)?;

@@ -186,7 +186,7 @@ async fn read_notification(
     caller: CurrentUser,
     Id(id): Id<NotificationId>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let hint = notifications::mark_read(&mut tx, caller.user.id, id).await?;
     let hint = hint.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
@@ -213,7 +213,7 @@ async fn read_all(
     caller: CurrentUser,
     Body(seen): Body<ReadAllRequest>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let hint = notifications::mark_all_read(&mut tx, caller.user.id, seen.up_to).await?;
     tx.commit().await?;
     hint.fire(&app.notifier);

@@ -76,7 +76,7 @@ async fn set_liked(
     liked: bool,
 ) -> Result<Json<CommentLikeState>, Problem> {
     gesture(app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     visible(&mut tx, id, Some(user)).await?;
     Comment::like(&mut tx, id, user, liked).await?;
     let comment = Comment::find(&mut *tx, id, Some(user))
@@ -135,7 +135,7 @@ async fn set_pinned(
     id: CommentId,
     pinned: bool,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (comment, video) = visible(&mut tx, id, Some(user)).await?;
     if video.user_id != user {
         return Err(Problem::forbidden("the video is not yours"));

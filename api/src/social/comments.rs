@@ -259,7 +259,7 @@ async fn create_comment(
         parent: body.parent_id,
         body: text,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let video = watchable(&mut tx, id, Some(author)).await?;
     if !Comment::insert(&mut *tx, &new).await? {
         return Err(Problem::conflict(
@@ -329,7 +329,7 @@ async fn update_comment(
     let user = caller.user.id;
     gesture(&app, user).await?;
     let held = judged(&app, &text).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (comment, _) = visible(&mut tx, id, Some(user)).await?;
     if comment.user_id != user {
         return Err(Problem::forbidden("somebody else wrote it"));
@@ -380,7 +380,7 @@ async fn delete_comment(
     Id(id): Id<CommentId>,
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (comment, _) = visible(&mut tx, id, Some(user)).await?;
     if !Comment::delete(&mut *tx, id, user).await? {
         return Err(Problem::forbidden(

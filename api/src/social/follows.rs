@@ -108,7 +108,7 @@ async fn set(
     following: bool,
 ) -> Result<Json<FollowState>, Problem> {
     gesture(app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let channel = find(&mut tx, username, Some(user)).await?;
     if channel.id == user {
         return Err(Problem::refused("own_channel", "nobody follows themselves"));

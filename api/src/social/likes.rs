@@ -79,7 +79,7 @@ async fn set(
     liked: bool,
 ) -> Result<Json<LikeState>, Problem> {
     gesture(app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     watchable(&mut tx, id, Some(user)).await?;
     if liked {
         likes::like(&mut *tx, id, user).await?;

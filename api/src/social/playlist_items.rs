@@ -114,7 +114,7 @@ async fn add_playlist_item(
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     lock(&mut tx, id, user).await?;
     watchable(&mut tx, video, Some(user)).await?;
     playlists::add(&mut tx, id, video).await.map_err(refusal)?;
@@ -141,7 +141,7 @@ async fn remove_playlist_item(
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     lock(&mut tx, id, user).await?;
     playlists::remove(&mut tx, id, video).await?;
     tx.commit().await?;
@@ -170,7 +170,7 @@ async fn move_playlist_item(
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     lock(&mut tx, id, user).await?;
     if !playlists::put_before(&mut tx, id, video, body.before).await? {
         return Err(Problem::conflict(
@@ -201,7 +201,7 @@ async fn watch_later(
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     watchable(&mut tx, video, Some(user)).await?;
     let id = Playlist::watch_later(&mut tx, user).await?;
     lock(&mut tx, id, user).await?;
@@ -228,7 +228,7 @@ async fn watch_not_later(
 ) -> Result<StatusCode, Problem> {
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let id = Playlist::watch_later(&mut tx, user).await?;
     lock(&mut tx, id, user).await?;
     playlists::remove(&mut tx, id, video).await?;

@@ -238,7 +238,7 @@ async fn create_playlist(
     let user = caller.user.id;
     gesture(&app, user).await?;
     let visibility = body.visibility.unwrap_or(Visibility::Private);
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let id = Playlist::create(&mut *tx, user, &title, &description, visibility)
         .await
         .map_err(refusal)?;
@@ -300,7 +300,7 @@ async fn update_playlist(
     check.finish()?;
     let user = caller.user.id;
     gesture(&app, user).await?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !Playlist::change(&mut *tx, id, user, &changes).await? {
         return Err(Problem::not_found());
     }

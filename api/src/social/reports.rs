@@ -63,7 +63,7 @@ async fn create_report(
     if let Some(wait) = accounts::take(&app.db, &key, app.settings.report_bucket).await? {
         return Err(Problem::throttled(wait));
     }
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (owner, excerpt) = target(&mut tx, &body, reporter).await?;
     if owner == reporter {
         return Err(Problem::refused("own_content", "this is yours"));

@@ -29,7 +29,7 @@ pub(super) async fn abort_upload(
     Id(id): Id<UploadId>,
 ) -> Result<StatusCode, Problem> {
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     match flows::abort_upload(&mut tx, id, owner, None).await? {
         Some(wake) => {
             tx.commit().await?;

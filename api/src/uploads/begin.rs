@@ -175,7 +175,7 @@ async fn begin(app: &App, file: File) -> Result<(StatusCode, UploadTarget), Prob
         fingerprint: file.fingerprint,
         once: Once::Pending,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let reserved = reserve(&mut tx, new, Quota::Kept(app.settings.quota)).await?;
     tx.commit().await?;
     if let (Reserved::Known(_) | Reserved::OverQuota(_), Some((s3_id, _))) = (&reserved, &multipart)

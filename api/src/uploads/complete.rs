@@ -156,7 +156,7 @@ async fn complete(app: &App, upload: &Upload, details: Details) -> Result<Video,
 
 /// The transaction.
 async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = match flows::complete_upload(&mut tx, new).await? {
         Completion::Begun(wake) => wake,
         Completion::Over(upload) => {
@@ -175,7 +175,7 @@ async fn record(app: &App, upload: &Upload, new: &NewVideo) -> Result<Video, Pro
 
 /// What arrived is not the file that was announced: the upload is over, and a job deletes it. What it reserved is free.
 pub(super) async fn refuse_size(app: &App, upload: &Upload) -> Result<Video, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     match flows::abort_upload(&mut tx, upload.id, upload.user, Some(SIZE_MISMATCH)).await? {
         Some(wake) => {
             tx.commit().await?;

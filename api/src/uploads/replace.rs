@@ -95,7 +95,7 @@ async fn take(app: &App, video: VideoId, upload: &Upload) -> Result<(), Problem>
         name: upload.filename.clone(),
         size: i64::try_from(object.size).unwrap_or(i64::MAX),
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     match flows::replace_source(&mut tx, &new, upload.user)
         .await
         .map_err(refusal)?

@@ -102,7 +102,7 @@ async fn change_videos(
         skipped: 0,
         finished: false,
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::change_many(&mut tx, &edit).await?;
     tx.commit().await?;
     wake.fire(&app.notifier);

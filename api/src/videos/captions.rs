@@ -88,7 +88,7 @@ async fn put_captions(
         body: &text,
         cues: i32::try_from(cues.len()).unwrap_or(i32::MAX),
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     match captions::put(&mut tx, id, caller.user.id, track).await? {
         Put::Done => tx.commit().await?,
         Put::NotFound => return Err(Problem::not_found()),
@@ -126,7 +126,7 @@ async fn update_captions(
         caller.user.id,
         tag(&language).map_err(|_| Problem::not_found())?,
     );
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !captions::change(
         &mut tx,
         id,

@@ -173,7 +173,7 @@ async fn set_chapters(
     Id(id): Id<VideoId>,
     Body(body): Body<SetChaptersRequest>,
 ) -> Result<Json<Extras>, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let video = Video::lock(&mut tx, id)
         .await?
         .filter(|video| video.user_id == caller.user.id && video.deleted_at.is_none())

@@ -104,7 +104,7 @@ async fn set(
     at: Option<DateTime<Utc>>,
 ) -> Result<Json<VideoView>, Problem> {
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let video = Video::of_owner(&mut *tx, id, owner).await?;
     if at.is_some() && video.is_some_and(|video| video.hidden_by.is_some()) {
         return Err(hidden());
@@ -134,7 +134,7 @@ async fn restore_video(
     Id(id): Id<VideoId>,
 ) -> Result<Json<VideoView>, Problem> {
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::restore_video(&mut tx, id, owner)
         .await
         .map_err(refusal)?;

@@ -248,7 +248,7 @@ async fn update_video(
     );
     check.finish()?;
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !Video::change(&mut *tx, id, owner, &changes).await? {
         return Err(Problem::not_found());
     }
@@ -302,7 +302,7 @@ async fn delete_video(
     Params(query): Params<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let gone = if query.forever == Some(true) {
         flows::delete_video(&mut tx, id, owner).await
     } else {
@@ -331,7 +331,7 @@ async fn retry_video(
     caller: CurrentUser,
     Id(id): Id<VideoId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::retry_video(&mut tx, id, caller.user.id)
         .await
         .map_err(refusal)?;
@@ -360,7 +360,7 @@ async fn cancel_video(
     caller: CurrentUser,
     Id(id): Id<VideoId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::cancel_video(&mut tx, id, caller.user.id)
         .await
         .map_err(refusal)?;

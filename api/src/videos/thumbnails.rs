@@ -159,7 +159,7 @@ async fn create_thumbnail(
     let fits = (1..=MOST_BYTES).contains(&body.size);
     check.that("size", fits, "must be from 1 byte to 8 MiB");
     check.finish()?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let (thumbnail, key) = match Thumbnail::begin(&mut tx, id, caller.user.id).await? {
         Begun::Room(thumbnail, key) => (thumbnail, key),
         Begun::NotFound => return Err(Problem::not_found()),
@@ -198,7 +198,7 @@ async fn complete_thumbnail(
     caller: CurrentUser,
     Segments((id, thumbnail)): Segments<(VideoId, ThumbnailId)>,
 ) -> Result<(StatusCode, Json<ThumbnailList>), Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::take_thumbnail(&mut tx, id, caller.user.id, thumbnail)
         .await
         .map_err(refusal)?;
@@ -226,7 +226,7 @@ async fn choose_thumbnail(
     Segments((id, thumbnail)): Segments<(VideoId, ThumbnailId)>,
 ) -> Result<Json<ThumbnailList>, Problem> {
     let owner = caller.user.id;
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     if !Thumbnail::choose(&mut *tx, id, owner, thumbnail).await? {
         return Err(Problem::not_found());
     }
@@ -254,7 +254,7 @@ async fn delete_thumbnail(
     caller: CurrentUser,
     Segments((id, thumbnail)): Segments<(VideoId, ThumbnailId)>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = millrace_bus::begin(&app.db).await?;
     let wake = flows::delete_thumbnail(&mut tx, id, caller.user.id, thumbnail)
         .await
         .map_err(refusal)?;

@@ -49,6 +49,7 @@ struct Html<'a> {
 /// What every letter says.
 struct Words {
     tag: &'static str,
+    colon: &'static str,
     copy: &'static str,
     unsubscribe: &'static str,
 }
@@ -83,6 +84,7 @@ impl Letter {
     fn words(&self) -> Words {
         Words {
             tag: self.language.tag(),
+            colon: self.language.pick("：", ":"),
             copy: self.language.pick(
                 "如果按鈕沒有反應，請將這個網址貼到瀏覽器：",
                 "If the button does nothing, paste this address into your browser:",

@@ -42,7 +42,7 @@ pub async fn drop_old_copies(
     loop {
         let old = videos::with_old_copies(db, age, BATCH).await?;
         for id in &old {
-            let mut tx = db.begin().await?;
+            let mut tx = millrace_bus::begin(db).await?;
             let Some(video) = Video::lock(&mut tx, *id).await? else {
                 continue;
             };

@@ -79,7 +79,7 @@ pub async fn empty_trash(
     loop {
         let old = videos::past_trash(db, kept, BATCH).await?;
         for (id, owner) in &old {
-            let mut tx = db.begin().await?;
+            let mut tx = millrace_bus::begin(db).await?;
             // Restored meanwhile: its row says so under the lock.
             let video = Video::lock(&mut tx, *id).await?;
             if video.is_none_or(|video| video.deleted_at.is_none()) {

@@ -36,7 +36,7 @@ impl Job for BulkVideos {
             if cx.cancelled().is_cancelled() {
                 return Err(Failure::Retry("stopped between two videos".into()));
             }
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             let changed = change(&mut tx, video, edit.owner, &edit.change).await?;
             BulkEdit::step(&mut *tx, edit.id, changed.is_none()).await?;

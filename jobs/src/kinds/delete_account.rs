@@ -68,7 +68,7 @@ impl DeleteAccount {
     /// One transaction each: who locks jobs, rows and topics of several at once gets in others' way.
     async fn empty(&self, cx: &JobContext, left: Leftovers) -> Result<(), Failure> {
         for video in left.videos {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             match flows::delete_video(&mut tx, video, self.user).await {
                 Ok(wake) => {
                     tx.commit().await?;
@@ -80,7 +80,7 @@ impl DeleteAccount {
             }
         }
         for upload in left.uploads {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             if let Some(wake) = flows::abort_upload(&mut tx, upload, self.user, None).await? {
                 tx.commit().await?;
                 wake.fire(&cx.services().notifier);

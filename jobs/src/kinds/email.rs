@@ -97,7 +97,7 @@ impl SendEmail {
         post: &Post,
         email: &Email,
     ) -> Result<Composed, Failure> {
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         cx.fence(&mut tx).await?;
         let composed = post.sender.compose(&mut tx, email, &self.message).await?;
         if matches!(composed, Composed::Mail(_)) {

@@ -37,7 +37,7 @@ impl Job for ExportAccount {
         let user = User::find(cx.db(), export.user)
             .await?
             .or_cancel("the account is gone")?;
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         let parts = Export::parts(&mut tx, export.user).await?;
         tx.rollback().await?;
         let bytes = spawn_blocking(move || pack(&parts)).await??;

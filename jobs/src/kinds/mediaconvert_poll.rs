@@ -98,7 +98,7 @@ async fn look(
         },
         Err(error) => return Err(convert_failure(error)),
     };
-    let mut tx = cx.db().begin().await?;
+    let mut tx = millrace_bus::begin(cx.db()).await?;
     cx.fence(&mut tx).await?;
     Intent::wait(&mut *tx, intent.id, cx.id.0).await?;
     let now = Intent::hear(&mut tx, intent.id, &seen).await?;
@@ -127,7 +127,7 @@ async fn another(cx: &JobContext, video: &Video, intent: &Intent, error: MediaEr
         };
         return Err(Failure::fail(text).with_code(code));
     }
-    let mut tx = cx.db().begin().await?;
+    let mut tx = millrace_bus::begin(cx.db()).await?;
     cx.fence(&mut tx).await?;
     let mut wake = Wake::none();
     if intent.ended_at.is_none() {

@@ -205,7 +205,7 @@ impl Made<'_> {
 }
 
 async fn insert(cx: &JobContext, video: &Video, batch: &[NewSegment]) -> Result<(), Failure> {
-    let mut tx = cx.db().begin().await?;
+    let mut tx = millrace_bus::begin(cx.db()).await?;
     cx.fence(&mut tx).await?;
     for row in batch {
         videos::insert_segment(&mut tx, row).await?;

@@ -27,7 +27,7 @@ impl Job for MediaconvertSubmit {
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         let decided = Decided::of(&video)?;
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         cx.fence(&mut tx).await?;
         let intent = Intent::begin(&mut tx, video.id, video.generation, video.round).await?;
         tx.commit().await?;

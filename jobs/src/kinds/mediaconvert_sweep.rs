@@ -38,7 +38,7 @@ impl Job for MediaconvertSweep {
         };
         let silence = converter.options().poll * 3;
         for intent in mediaconvert::silent(cx.db(), silence, BATCH).await? {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             let wake = if is_wanted(cx, &intent).await? {
                 match intent.waiter {
                     Some(waiter) => flows::look_now(&mut tx, JobId(waiter)).await?,

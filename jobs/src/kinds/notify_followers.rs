@@ -45,7 +45,7 @@ impl Job for NotifyFollowers {
         };
         let started = Instant::now();
         loop {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             // It may be hidden by now.
             let video = Video::find(&mut *tx, self.video).await?.or_cancel("the video was deleted")?;

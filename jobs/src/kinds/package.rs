@@ -25,7 +25,7 @@ impl Job for Package {
     async fn run(self, cx: &JobContext) -> Outcome {
         let video = cx.video(self.video, self.generation).await?;
         if Video::advance(cx.db(), video.id, self.generation, Stage::Packaging).await? {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             let hint = videos::video_changed(&mut tx, video.id, video.user_id).await?;
             tx.commit().await?;
             hint.fire(cx.notifier());

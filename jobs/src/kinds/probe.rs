@@ -67,7 +67,7 @@ impl Job for Probe {
 
 impl Probe {
     async fn say_probing(&self, cx: &JobContext, video: &Video) -> Result<(), millrace_queue::Failure> {
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         cx.fence(&mut tx).await?;
         if Video::advance(&mut *tx, self.video, self.generation, Stage::Probing).await? {
             let hint = videos::video_changed(&mut tx, video.id, video.user_id).await?;

@@ -23,7 +23,7 @@ impl Job for RankTrending {
     }
 
     async fn run(self, cx: &JobContext) -> Outcome {
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         let videos = trending::rank(&mut tx).await?;
         tx.commit().await?;
         tracing::debug!(videos, "ranked what is trending");

@@ -44,7 +44,7 @@ impl Job for Recommend {
         };
         let started = Instant::now();
         loop {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             let people = recommend::stale_after(&mut tx, after, BATCH).await?;
             let Some(last) = people.last() else {

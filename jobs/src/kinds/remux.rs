@@ -128,7 +128,7 @@ impl Remux {
             return Ok(Done::Completed);
         }
         let new = self.promised(&spec, scan)?;
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         cx.fence(&mut tx).await?;
         videos::begin_source(&mut *tx, &new).await?;
         tx.commit().await?;
@@ -213,7 +213,7 @@ impl Remux {
     }
 
     async fn give_up(&self, cx: &JobContext, video: &Video) -> Result<(), Failure> {
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         cx.fence(&mut tx).await?;
         let wake = flows::drop_copies(&mut tx, video).await.map_err(|error| {
             let error: Box<dyn std::error::Error + Send + Sync> = error.into();

@@ -53,7 +53,7 @@ impl Job for ResizeAvatar {
             let key = Avatar::key(self.avatar, edge);
             cx.storage().put(&key, bytes, "image/jpeg").await?;
         }
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         let wake = flows::show_avatar(&mut tx, self.user, Some(self.avatar)).await?;
         tx.commit().await?;
         wake.fire(&cx.services().notifier);

@@ -47,7 +47,7 @@ impl Job for SweepOrphans {
         drop(conn);
         let started = Instant::now();
         while orphans::step(cx.db(), cx.storage(), &mut sweep).await? {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             sweep.save(&mut *tx).await?;
             tx.commit().await?;

@@ -59,7 +59,7 @@ impl Job for SweepUploads {
 async fn expire(cx: &JobContext) -> Result<usize, Failure> {
     let mut expired = 0;
     while !cx.cancelled().is_cancelled() {
-        let mut tx = cx.db().begin().await?;
+        let mut tx = millrace_bus::begin(cx.db()).await?;
         let Some((upload, wake)) = flows::expire_upload(&mut tx).await? else {
             break;
         };

@@ -47,7 +47,7 @@ impl Job for TellReporters {
             None => None,
         };
         loop {
-            let mut tx = cx.db().begin().await?;
+            let mut tx = millrace_bus::begin(cx.db()).await?;
             cx.fence(&mut tx).await?;
             let batch = reports::reporters_of(&mut *tx, case.id, before, BATCH).await?;
             let Some((last, _)) = batch.last() else {
