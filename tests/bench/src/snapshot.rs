@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use millrace_bus::Notifier;
 use millrace_queue::enqueue_all;
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::{
     kinds::{Noop, QUEUE},
     machine::{Watch, quiet},
     program::Program,
-    worker::{self, Spec, now},
+    worker::{self, Said, Spec, now},
 };
 
 pub(crate) const IDS: [&str; 1] = ["held_snapshot"];
@@ -94,12 +94,19 @@ async fn stream(cluster: &Cluster, db: &Database, seconds: u64) -> Result<Sample
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut sent: u64 = 0;
     while Instant::now() < end {
-        tick.tick().await;
+        // What the worker says is read all the while: a full pipe would stop it, after some 100 s.
+        tokio::select! {
+            _ = tick.tick() => {}
+            said = program.next::<Said>() => {
+                said?.context("the worker ended")?;
+                continue;
+            }
+        }
         let due = (began.elapsed().as_secs_f64() * RATE as f64) as u64;
         put(&mut conn, &notifier, sent..due.min(RATE * seconds)).await?;
         sent = due.max(sent);
     }
-    let (finished, p50, p99, last): (i64, f64, f64, f64) = sqlx::query_as(
+    let (finished, p50, p99, last): (i64, Option<f64>, Option<f64>, Option<f64>) = sqlx::query_as(
         "select count(*), percentile_cont(0.5) within group (order by wait), percentile_cont(0.99) within group (order by wait),
                 percentile_cont(0.99) within group (order by wait) filter (where created_at > to_timestamp($1 + $2 - 10))
            from (select created_at, 1000 * extract(epoch from started_at - created_at)::float8 as wait
@@ -114,7 +121,11 @@ async fn stream(cluster: &Cluster, db: &Database, seconds: u64) -> Result<Sample
     Ok(Sample {
         value: finished as f64 / seconds as f64,
         usage: watch.stop(),
-        more: [("p50_ms", p50), ("p99_ms", p99), ("last_s_p99_ms", last)].into(),
+        // Nothing where nothing ended.
+        more: [("p50_ms", p50), ("p99_ms", p99), ("last_s_p99_ms", last)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
     })
 }
 
