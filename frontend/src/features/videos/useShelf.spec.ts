@@ -1,6 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest'
 import type { Video } from '@/api/types'
-import { type ShelfItem, useShelf } from './useShelf'
+import { rowsAreUnknown, type ShelfItem, useShelf } from './useShelf'
 
 const one: ShelfItem[] = [{ video: { id: 'a' } as Video }]
 beforeEach(() => localStorage.clear())
@@ -25,9 +25,19 @@ it('is not there when it cannot be loaded', async () => {
 })
 
 it('expects what is usual of whoever is here for the first time', async () => {
+  expect(rowsAreUnknown()).toBe(true)
   const usual = useShelf('trending', async () => [], true)
   const rare = useShelf('feed', async () => one)
   expect([usual.shown.value, rare.shown.value]).toEqual([true, false])
   await vi.waitFor(() => expect([usual.shown.value, rare.shown.value]).toEqual([false, true]))
   expect(useShelf('trending', async () => [], true).shown.value).toBe(false)
+  expect(rowsAreUnknown()).toBe(false)
+})
+
+it('says when it is settled, with something or with nothing', async () => {
+  for (const load of [async () => one, async () => [], () => Promise.reject(new Error('away'))]) {
+    const { settled } = useShelf('feed', load)
+    expect(settled.value).toBe(false)
+    await vi.waitFor(() => expect(settled.value).toBe(true))
+  }
 })

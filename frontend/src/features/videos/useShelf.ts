@@ -23,7 +23,13 @@ export function useShelf(name: string, load: () => Promise<readonly ShelfItem[]>
       remember(name, found.length > 0)
     })
   const shown = computed(() => (items.value === null ? expected : items.value.length > 0))
-  return { items, shown }
+  const settled = computed(() => items.value !== null)
+  return { items, shown, settled }
+}
+
+/** Whether nothing is known of what the rows have: what is below them waits then, since they may go as well as stay. */
+export function rowsAreUnknown(): boolean {
+  return rowsOfLastTime() === undefined
 }
 
 /** None: nobody was here before, or nothing may be remembered. */
