@@ -36,6 +36,8 @@ mod migrate;
 pub mod moderation;
 /// What people are told of.
 pub mod notifications;
+/// Orders, what providers say of them, the ledger, and what was paid for.
+pub mod payments;
 /// Playlists, and what to watch later.
 pub mod playlists;
 /// What somebody may like.
