@@ -22,6 +22,8 @@ pub mod follows;
 pub mod history;
 /// Typed ids of everything.
 pub mod ids;
+/// The invoice of an order.
+pub mod invoice;
 /// Pages by keyset.
 pub mod keyset;
 /// Likes of videos.
