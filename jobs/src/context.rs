@@ -8,6 +8,7 @@ use millrace_domain::{
     ids::VideoId,
     media::{Class, MediaError, Transcoder},
     mediaconvert::{MediaConvert, MediaConvertOptions},
+    payments::Provider,
     storage::{Storage, StorageOptions},
     videos::Video,
 };
@@ -33,6 +34,10 @@ pub struct ServiceOptions {
     pub converter: Option<MediaConvert>,
     /// Ladders of new videos are made by MediaConvert.
     pub convert: bool,
+    /// Who takes the money; none where nothing is sold.
+    pub payments: Option<Arc<dyn Provider>>,
+    /// Where browsers find us, without a path: providers send them back there.
+    pub public_url: String,
     pub notifier: Notifier,
     /// The way to an SMTP server; none where no mail is sent.
     pub post: Option<Post>,
@@ -50,6 +55,8 @@ pub struct Services {
     pub transcoder: Arc<dyn Transcoder>,
     pub(crate) converter: Option<MediaConvert>,
     pub(crate) convert: bool,
+    pub(crate) payments: Option<Arc<dyn Provider>>,
+    pub(crate) public_url: String,
     pub notifier: Notifier,
     pub(crate) post: Option<Post>,
     pub(crate) progress: ProgressWriter,
@@ -71,6 +78,8 @@ impl Services {
             transcoder: options.transcoder,
             convert: options.convert && options.converter.is_some(),
             converter: options.converter,
+            payments: options.payments,
+            public_url: options.public_url,
             notifier: options.notifier,
             post: options.post,
             progress,

@@ -17,6 +17,8 @@ pub mod operate;
 pub mod orphans;
 /// A chunk or the audio: the encoder and the store side by side.
 mod part;
+/// What the kinds that look after orders have in common.
+mod payments;
 /// The job graph of one generation.
 mod pipeline;
 /// What probe decided, as later jobs read it.

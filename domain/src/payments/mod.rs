@@ -5,6 +5,8 @@
 
 /// Currencies by ISO 4217.
 mod currency;
+/// How far a provider's list of events was read.
+pub mod cursor;
 /// What a provider says of an order.
 mod facts;
 /// Amounts.

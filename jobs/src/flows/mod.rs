@@ -20,6 +20,8 @@ mod mediaconvert;
 mod moderation;
 /// News and the mail of it.
 mod notify;
+/// Orders, events of providers, and refunds.
+mod payments;
 /// Another source in place of a video's own.
 mod replace;
 /// Publishing at a time.
@@ -45,6 +47,10 @@ pub(crate) use mediaconvert::{look_now, stop_converting, stop_intent};
 pub use moderation::{ModerationError, Wish, answer_appeal, decide, lift_decision};
 pub use notify::{announce_video, notify};
 pub(crate) use notify::{notify_all, published};
+pub(crate) use payments::work_off_event;
+pub use payments::{
+    PaymentError, begin_refund, create_payment, end_payment, look_at_payment, receive_event,
+};
 pub use replace::replace_source;
 pub use schedule::schedule_video;
 pub(crate) use thumbnail::delete_doomed;

@@ -51,6 +51,22 @@ crate::job::kinds! {
     notify_followers::NotifyFollowers,
     /// Tells who reported something what was decided.
     tell_reporters::TellReporters,
+    /// Asks the provider for a page to pay on.
+    payment_checkout::PaymentCheckout,
+    /// Works off what a provider said.
+    payment_callback::PaymentCallback,
+    /// Closes the page of an order that was given up.
+    payment_close::PaymentClose,
+    /// Gives money back.
+    payment_refund::PaymentRefund,
+    /// Asks the provider how an order stands.
+    payment_reconcile::PaymentReconcile,
+    /// Gives up orders that nobody paid in time.
+    expire_payments::ExpirePayments,
+    /// Finds what was lost between the provider and us.
+    reconcile_payments::ReconcilePayments,
+    /// Compares the ledger with the provider.
+    compare_ledger::CompareLedger,
     /// Deletes objects that nothing refers to any more.
     delete_objects::DeleteObjects,
     /// Deletes objects that no row names.
