@@ -8,6 +8,7 @@ use millrace_domain::{
     accounts::{Bucket, Sealer},
     cache::Cache,
     email::UnsubscribeKey,
+    payments::Provider,
     storage::Storage,
 };
 use sqlx::PgPool;
@@ -16,6 +17,7 @@ use crate::{
     auth::{AccessTokens, Origins, Passwords},
     mediaconvert::EventSecrets,
     moderation::Words,
+    payments::Terms,
     playback::Playback,
     relay::Relay,
     social::TicketKey,
@@ -41,6 +43,8 @@ pub(crate) struct Inner {
     pub watch_key: TicketKey,
     /// What events of MediaConvert carry.
     pub event_secrets: EventSecrets,
+    /// Who takes the money; none where nothing is sold.
+    pub provider: Option<Arc<dyn Provider>>,
     pub cache: Cache,
     /// The word list for comments, as this process remembers it.
     pub words: Words,
@@ -103,6 +107,8 @@ pub(crate) struct Settings {
     pub search_bucket: Bucket,
     /// Suggestions for one person, or to one address: one for every few letters that somebody types.
     pub suggest_bucket: Bucket,
+    /// What new orders are made with.
+    pub terms: Terms,
     /// Bytes.
     pub max_upload_size: u64,
     /// Bytes.
@@ -115,10 +121,13 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Those of a configuration.
-    pub(crate) fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// A currency that does not exist.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let auth = &config.auth;
         let public = config.server.public_url.origin().ascii_serialization();
-        Self {
+        Ok(Self {
             public_url: config.server.public_url.clone(),
             registration: auth.registration,
             staff_second_factor: auth.staff_second_factor,
@@ -146,6 +155,7 @@ impl Settings {
             upload_url_ttl: config.uploads.url_ttl,
             abandon_after: config.uploads.abandon_after,
             quota: config.uploads.quota(),
-        }
+            terms: Terms::new(config)?,
+        })
     }
 }

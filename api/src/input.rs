@@ -43,7 +43,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn is_json(request: &Request) -> bool {
+/// Whether a request says that its body is JSON.
+pub(crate) fn is_json(request: &Request) -> bool {
     request
         .headers()
         .get(header::CONTENT_TYPE)

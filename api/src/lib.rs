@@ -29,6 +29,8 @@ mod moderation;
 mod notifications;
 /// The OpenAPI document.
 mod openapi;
+/// Orders, prices, refunds.
+mod payments;
 /// Watching: tokens, playlists, redirects.
 mod playback;
 /// The one error answer.

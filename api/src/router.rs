@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     account, admin, app::App, auth, discovery, email, health, mediaconvert, metrics, moderation,
-    notifications, openapi, playback, problem::Problem, relay, security, social, trace, unread,
+    notifications, openapi, payments, playback, problem::Problem, relay, security, social, trace, unread,
     uploads, videos, web,
 };
 
@@ -55,6 +55,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(admin::router())
         .merge(mediaconvert::router())
         .merge(moderation::router())
+        .merge(payments::router())
         .merge(health::router())
 }
 

@@ -17,7 +17,7 @@ use millrace_domain::{
     email::UnsubscribeKey,
     storage::{Cdn, CdnKey, CdnOptions, Storage},
 };
-use millrace_jobs::{database_options, pool_options, storage_options};
+use millrace_jobs::{database_options, payment_provider, pool_options, storage_options};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
@@ -173,7 +173,8 @@ pub(crate) fn build(
             &config.mediaconvert.previous_event_secret,
         ]),
         words: Words::new(),
-        settings: Settings::new(config),
+        provider: payment_provider(config)?,
+        settings: Settings::new(config)?,
     }))
 }
 

@@ -3,12 +3,12 @@
 use std::{ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use millrace_bus::Notifier;
-use millrace_config::Config;
+use millrace_config::{Config, PaymentProvider};
 use millrace_domain::{
     ids::VideoId,
     media::{Class, MediaError, Transcoder},
     mediaconvert::{MediaConvert, MediaConvertOptions},
-    payments::Provider,
+    payments::{Provider, Stripe, StripeOptions},
     storage::{Storage, StorageOptions},
     videos::Video,
 };
@@ -229,6 +229,32 @@ pub fn converter_options(config: &Config) -> Option<MediaConvertOptions> {
         poll: convert.poll_interval,
         silence: convert.silence,
     })
+}
+
+/// Who takes the money, as configured; none where nothing is sold.
+///
+/// # Errors
+/// An address that is none.
+pub fn payment_provider(config: &Config) -> anyhow::Result<Option<Arc<dyn Provider>>> {
+    let payments = &config.payments;
+    let name = match payments.provider {
+        PaymentProvider::None => return Ok(None),
+        PaymentProvider::Stripe => "stripe",
+        PaymentProvider::Sandbox => "sandbox",
+    };
+    let secrets = [&payments.webhook_secret, &payments.previous_webhook_secret];
+    let options = StripeOptions {
+        name,
+        endpoint: payments.endpoint.clone(),
+        secret_key: payments.secret_key.expose().to_owned(),
+        webhook_secrets: secrets
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .map(|secret| secret.expose().to_owned())
+            .collect(),
+        timeout: payments.timeout,
+    };
+    Ok(Some(Arc::new(Stripe::new(options)?)))
 }
 
 /// The pool's address, and the direct one for listening and leases.

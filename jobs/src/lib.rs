@@ -35,8 +35,8 @@ mod setbacks;
 mod source;
 
 pub use context::{
-    JobContext, ServiceOptions, Services, converter_options, database_options, pool_options,
-    storage_options,
+    JobContext, ServiceOptions, Services, converter_options, database_options, payment_provider,
+    pool_options, storage_options,
 };
 pub use job::Job;
 pub use post::Post;

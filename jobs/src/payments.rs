@@ -43,8 +43,8 @@ pub(crate) fn page_of(cx: &JobContext, payment: &Payment) -> NewPage {
         period: payment.period.map(|period| period.word()),
         language: payment.language,
         email: None,
-        paid_url: format!("{there}?from=checkout"),
-        given_up_url: format!("{there}?from=checkout&given_up=1"),
+        paid_url: format!("{there}?returned=1"),
+        given_up_url: format!("{there}?returned=1&given_up=1"),
         expires_at: payment.expires_at,
     }
 }

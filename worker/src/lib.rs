@@ -21,7 +21,7 @@ use millrace_domain::{
     mediaconvert::MediaConvert,
 };
 use millrace_jobs::{
-    Post, ServiceOptions, Services, converter_options, database_options, kinds, operate,
+    Post, ServiceOptions, Services, converter_options, database_options, kinds, operate, payment_provider,
     pool_options,
 };
 use millrace_queue::{Engine, EngineOptions};
@@ -49,6 +49,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
     let ffmpeg = Arc::new(transcoder(config, work_dir.path())?);
     let transcoder: Arc<dyn Transcoder> = ffmpeg.clone();
     let converter = converter_options(config).map(MediaConvert::new);
+    let payments = payment_provider(config).context("payments")?;
     let convert = config.transcoder.kind == Encoder::MediaConvert;
     let needed = converter.clone().filter(|_| convert);
     let dependencies = Dependencies::new(pool.clone(), config, transcoder.clone(), needed);
@@ -72,6 +73,8 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> anyhow::Result
         transcoder,
         converter,
         convert,
+        payments,
+        public_url: config.server.public_url.to_string(),
         notifier: notifier.clone(),
         post,
         work_dir: work_dir.path().to_owned(),

@@ -4,12 +4,16 @@
 mod admin;
 /// The header that makes a request one order.
 mod key;
+/// An order as staff see it.
+mod ledger;
 /// Orders of the caller.
 mod orders;
 /// What things cost.
 mod prices;
 /// A payer asks for money back.
 mod requests;
+/// What pages need to know.
+mod settings;
 /// How orders look from outside.
 mod view;
 /// What providers call.
@@ -17,6 +21,7 @@ mod webhook;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::http::StatusCode;
 use millrace_config::Config;
 use millrace_domain::payments::{CreateError, Currency, RefundError};
@@ -31,6 +36,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(orders::router())
         .merge(requests::router())
         .merge(prices::router())
+        .merge(settings::router())
         .merge(webhook::router())
         .merge(admin::router())
 }
@@ -39,7 +45,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
     /// Of tips.
-    pub currency: Option<Currency>,
+    pub currency: Currency,
     /// What of each 10,000 stays with the house.
     pub share_bps: i32,
     /// The least and the most of a tip, in the minor unit.
@@ -50,14 +56,19 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// Those of a configuration.
-    pub(crate) fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// A currency that does not exist.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let payments = &config.payments;
-        Self {
-            currency: Currency::parse(&payments.currency),
-            share_bps: i32::from(payments.share_bps),
+        let currency = Currency::parse(&payments.currency)
+            .context("payments.currency: there is no such currency")?;
+        Ok(Self {
+            currency,
+            share_bps: payments.share_bps,
             tip: payments.tip_min..=payments.tip_max,
             order_ttl: payments.order_ttl,
-        }
+        })
     }
 }
 
@@ -70,7 +81,7 @@ fn refusal(error: PaymentError) -> Problem {
             "this Idempotency-Key was used for another request",
         ),
         PaymentError::Create(CreateError::Owned) => {
-            Problem::conflict("already_paid", "the caller has paid for this already")
+            Problem::conflict("already_owned", "the caller has paid for this already")
         }
         PaymentError::Refund(RefundError::NotFound) => Problem::not_found(),
         PaymentError::Refund(RefundError::NotPaid) => {

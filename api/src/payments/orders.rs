@@ -30,7 +30,7 @@ use crate::{
     input::{Body, Check, Id, Params},
     problem::{Problem, ProblemBody},
     snapshot::snapshot,
-    social::wanted,
+    social::{gesture, wanted},
 };
 
 /// How long a caller waits for the page to pay on. Whoever gets none asks for the order again.
@@ -84,9 +84,9 @@ struct PaymentQuery {
         (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: there is no such item, or it is hidden", body = ProblemBody,
          content_type = "application/problem+json"),
-        (status = 409, description = "`already_paid`, or `idempotency_key_reused`: for another item or amount", body = ProblemBody,
+        (status = 409, description = "`already_owned`, or `idempotency_key_reused`: for another item or amount", body = ProblemBody,
          content_type = "application/problem+json"),
-        (status = 422, description = "`validation`, `not_for_sale`, `own_item`, or `payments_off`: nothing is sold here", body = ProblemBody,
+        (status = 422, description = "`validation`, `not_for_sale`, `own_item`, or `amount_out_of_bounds`, or `payments_disabled`: nothing is sold here", body = ProblemBody,
          content_type = "application/problem+json"),
         (status = 429, description = "`throttled`", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -98,7 +98,7 @@ async fn create_payment(
     IdempotencyKey(key): IdempotencyKey,
     Body(body): Body<CreatePaymentRequest>,
 ) -> Result<(StatusCode, Json<OrderView>), Problem> {
-    crate::social::gesture(&app, caller.user.id).await?;
+    gesture(&app, caller.user.id).await?;
     let mut tx = millrace_bus::begin(&app.db).await?;
     let new = order_of(&app, &mut tx, &caller, body, key).await?;
     let (created, wake) = flows::create_payment(&mut tx, &new).await.map_err(refusal)?;
@@ -121,7 +121,7 @@ async fn order_of(
 ) -> Result<NewPayment, Problem> {
     let terms = &app.settings.terms;
     let message = checked(terms, &body)?;
-    let off = || Problem::refused("payments_off", "nothing is sold here");
+    let off = || Problem::refused("payments_disabled", "nothing is sold here");
     let provider = app.provider.as_ref().ok_or_else(off)?.name();
     let item = find_item(conn, body.item_type, body.item_id)
         .await?
@@ -130,7 +130,7 @@ async fn order_of(
         return Err(Problem::refused("own_item", "nobody pays themselves"));
     }
     let (money, period) = match (body.amount, item.price) {
-        (Some(amount), _) => (Money::new(amount, terms.currency.ok_or_else(off)?), None),
+        (Some(amount), _) => (Money::new(amount, terms.currency), None),
         (None, Some(price)) => (price.money, price.period),
         (None, None) => return Err(Problem::refused("not_for_sale", "it has no price")),
     };
@@ -156,14 +156,17 @@ fn checked(terms: &super::Terms, body: &CreatePaymentRequest) -> Result<String, 
     let mut check = Check::default();
     let message = check.line("message", body.message.as_deref().unwrap_or_default(), 0, 300);
     if body.item_type == ItemType::Tip {
-        let fits = body.amount.is_some_and(|amount| terms.tip.contains(&amount));
-        let (least, most) = (terms.tip.start(), terms.tip.end());
-        check.that("amount", fits, &format!("must be from {least} to {most}"));
+        check.that("amount", body.amount.is_some(), "a tip needs one");
     } else {
         check.that("amount", body.amount.is_none(), "the item has its own price");
         check.that("message", message.is_empty(), "goes with tips alone");
     }
     check.finish()?;
+    if body.amount.is_some_and(|amount| !terms.tip.contains(&amount)) {
+        let (least, most) = (terms.tip.start(), terms.tip.end());
+        let detail = format!("a tip is from {least} to {most}");
+        return Err(Problem::refused("amount_out_of_bounds", detail));
+    }
     Ok(message)
 }
 

@@ -20,6 +20,7 @@ use crate::{
     auth::CurrentUser,
     input::{Body, Check, Id},
     problem::{Problem, ProblemBody},
+    social::gesture,
 };
 
 /// The routes of this module.
@@ -59,7 +60,7 @@ async fn request_refund(
     Id(id): Id<PaymentId>,
     Body(body): Body<RefundRequest>,
 ) -> Result<(StatusCode, Json<OrderDetail>), Problem> {
-    crate::social::gesture(&app, caller.user.id).await?;
+    gesture(&app, caller.user.id).await?;
     let mut check = Check::default();
     let reason = check.text("reason", &body.reason, 500);
     check.that("reason", !reason.is_empty(), "must not be empty");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use millrace_domain::{
-    ids::{PaymentId, RefundId, UserId},
+    ids::{PaymentId, RefundId, SubscriptionId, UserId},
     payments::{self, Closing, ItemType, Moment, Payment, Refund, RefundStatus, Status},
 };
 use serde::Serialize;
@@ -46,6 +46,8 @@ struct OrderRights {
 pub(super) struct OrderView {
     id: PaymentId,
     item: OrderItem,
+    /// What the payer says to the creator, with a tip.
+    message: String,
     /// None of an account that is gone.
     #[schema(required)]
     seller: Option<Seller>,
@@ -74,6 +76,9 @@ pub(super) struct OrderView {
     expires_at: DateTime<Utc>,
     /// What the provider says does not fit the order: staff look at it.
     quarantined: bool,
+    /// Of a channel.
+    #[schema(required)]
+    subscription_id: Option<SubscriptionId>,
     can: OrderRights,
 }
 
@@ -174,7 +179,9 @@ impl OrderView {
             created_at: payment.created_at,
             paid_at: payment.paid_at,
             expires_at: payment.expires_at,
+            message: payment.message,
             quarantined: payment.quarantined_for.is_some(),
+            subscription_id: payment.subscription_id,
             can,
         }
     }

@@ -31,7 +31,7 @@ mod watch;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use pages::{PageQuery, wanted};
+pub(crate) use pages::{PageQuery, gesture, wanted};
 pub(crate) use ticket::TicketKey;
 
 use crate::app::App;
