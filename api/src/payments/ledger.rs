@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::{PaymentEventId, UserId},
     payments::{
-        self, Account, Cause, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger,
+        self, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger,
     },
 };
 use serde::Serialize;
@@ -38,7 +38,8 @@ struct OrderEvent {
 /// What moved on one account: towards it positive.
 #[derive(Debug, Serialize, ToSchema)]
 struct LedgerLine {
-    account: Account,
+    /// `clearing`, `creator` or `house`.
+    account: String,
     /// Of a creator's account: whose.
     #[schema(required)]
     owner_id: Option<UserId>,
@@ -49,7 +50,8 @@ struct LedgerLine {
 #[derive(Debug, Serialize, ToSchema)]
 struct LedgerPosting {
     key: String,
-    kind: Cause,
+    /// `capture`, `refund`, `refund_failed`, `dispute` or `dispute_won`.
+    kind: String,
     occurred_at: DateTime<Utc>,
     lines: Vec<LedgerLine>,
 }

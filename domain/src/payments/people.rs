@@ -16,9 +16,12 @@ pub async fn names(
     people: &[UserId],
 ) -> Result<HashMap<UserId, String>, sqlx::Error> {
     let ids: Vec<Uuid> = people.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!("select id, username from users where id = any($1)", &ids)
-        .fetch_all(db)
-        .await?;
+    let rows = sqlx::query!(
+        r#"select id, username::text as "username!" from users where id = any($1)"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
     Ok(rows
         .into_iter()
         .map(|row| (UserId(row.id), row.username))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use millrace_domain::{
     ids::UserId,
-    payments::{Provider, check},
+    payments::{Provider, check, check::Compared},
 };
 use millrace_queue::{Done, Failure, Outcome, Schedule, Wake};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use crate::{Job, JobContext, payments::provider_failure};
 
 /// What moved this lately may still be on its way to us.
 const SETTLED: TimeDelta = TimeDelta::hours(1);
+/// The provider's clock is not ours: what we noted at the edge of the period, it may have outside of it.
+const AROUND: TimeDelta = TimeDelta::minutes(30);
 /// How far a nightly comparison goes back: beyond the last one, since a difference may have been mended since.
 const BACK: TimeDelta = TimeDelta::days(3);
 
@@ -60,13 +62,21 @@ impl CompareLedger {
     async fn compare(&self, cx: &JobContext, provider: &dyn Provider) -> Outcome {
         let to = self.to.unwrap_or_else(|| Utc::now() - SETTLED);
         let from = self.from.unwrap_or(to - BACK);
-        let movements = provider.movements(from, to).await.map_err(provider_failure)?;
+        let movements = provider
+            .movements(from - AROUND, to + AROUND)
+            .await
+            .map_err(provider_failure)?;
         let mut differences = 0;
         let done = cx
             .complete(cx.db(), async |tx| {
-                let id = check::begin(&mut *tx, provider.name(), from, to, self.by).await?;
-                differences = check::compare(&mut *tx, id, &movements).await?.len();
-                check::finish(tx, id).await?;
+                let what = Compared {
+                    provider: provider.name(),
+                    from,
+                    to,
+                    movements: &movements,
+                    by: self.by,
+                };
+                differences = check::compare(tx, &what).await?.1.len();
                 Ok::<_, Failure>(Wake::none())
             })
             .await?;
