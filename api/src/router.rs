@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 use crate::{
     account, admin, app::App, auth, discovery, email, health, mediaconvert, metrics, moderation,
-    notifications, openapi, payments, playback, problem::Problem, relay, security, social, trace, unread,
-    uploads, videos, web,
+    notifications, openapi, payments, playback, problem::Problem, relay, security, social, trace,
+    unread, uploads, videos, web,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

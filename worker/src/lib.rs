@@ -21,8 +21,8 @@ use millrace_domain::{
     mediaconvert::MediaConvert,
 };
 use millrace_jobs::{
-    Post, ServiceOptions, Services, converter_options, database_options, kinds, operate, payment_provider,
-    pool_options,
+    Post, ServiceOptions, Services, converter_options, database_options, kinds, operate,
+    payment_provider, pool_options,
 };
 use millrace_queue::{Engine, EngineOptions};
 use sqlx::PgPool;

@@ -3,9 +3,7 @@
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::{PaymentEventId, UserId},
-    payments::{
-        self, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger,
-    },
+    payments::{self, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger},
 };
 use serde::Serialize;
 use sqlx::PgConnection;

@@ -101,7 +101,9 @@ async fn create_payment(
     gesture(&app, caller.user.id).await?;
     let mut tx = millrace_bus::begin(&app.db).await?;
     let new = order_of(&app, &mut tx, &caller, body, key).await?;
-    let (created, wake) = flows::create_payment(&mut tx, &new).await.map_err(refusal)?;
+    let (created, wake) = flows::create_payment(&mut tx, &new)
+        .await
+        .map_err(refusal)?;
     tx.commit().await?;
     wake.fire(&app.notifier);
     let payment = with_page(&app, created.payment).await?;
@@ -154,15 +156,27 @@ async fn order_of(
 /// The message, if the amount may be what it is: a tip has one within bounds, everything else none.
 fn checked(terms: &super::Terms, body: &CreatePaymentRequest) -> Result<String, Problem> {
     let mut check = Check::default();
-    let message = check.line("message", body.message.as_deref().unwrap_or_default(), 0, 300);
+    let message = check.line(
+        "message",
+        body.message.as_deref().unwrap_or_default(),
+        0,
+        300,
+    );
     if body.item_type == ItemType::Tip {
         check.that("amount", body.amount.is_some(), "a tip needs one");
     } else {
-        check.that("amount", body.amount.is_none(), "the item has its own price");
+        check.that(
+            "amount",
+            body.amount.is_none(),
+            "the item has its own price",
+        );
         check.that("message", message.is_empty(), "goes with tips alone");
     }
     check.finish()?;
-    if body.amount.is_some_and(|amount| !terms.tip.contains(&amount)) {
+    if body
+        .amount
+        .is_some_and(|amount| !terms.tip.contains(&amount))
+    {
         let (least, most) = (terms.tip.start(), terms.tip.end());
         let detail = format!("a tip is from {least} to {most}");
         return Err(Problem::refused("amount_out_of_bounds", detail));

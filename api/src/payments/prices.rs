@@ -149,7 +149,11 @@ async fn set_price(
         "goes with channels, and with nothing else",
     );
     let currency = Currency::parse(&body.currency);
-    check.that("currency", currency.is_some(), "must be a currency of ISO 4217");
+    check.that(
+        "currency",
+        currency.is_some(),
+        "must be a currency of ISO 4217",
+    );
     check.finish()?;
     let price = Price {
         item_type: kind,

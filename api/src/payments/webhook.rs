@@ -64,14 +64,16 @@ async fn take_payment_event(
         ));
     }
     let signature = signature(&request);
-    let body = Bytes::from_request(request, &app).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let detail = "events have at most 256 KiB";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
-        } else {
-            Problem::bad_request("malformed", "the body could not be read")
-        }
-    })?;
+    let body = Bytes::from_request(request, &app)
+        .await
+        .map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let detail = "events have at most 256 KiB";
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+            } else {
+                Problem::bad_request("malformed", "the body could not be read")
+            }
+        })?;
     if let Err(error) = provider.verify(signature.as_deref(), &body) {
         metrics::counter!("millrace_payment_events_refused_total").increment(1);
         return Err(Problem::bad_request("bad_signature", error.to_string()));

@@ -137,9 +137,12 @@ pub async fn found(
     conn: &mut PgConnection,
     id: CheckId,
 ) -> Result<Option<Vec<Difference>>, sqlx::Error> {
-    let known = sqlx::query_scalar!(r#"select true as "known!" from ledger_checks where id = $1"#, id.0)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let known = sqlx::query_scalar!(
+        r#"select true as "known!" from ledger_checks where id = $1"#,
+        id.0
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
     if known.is_none() {
         return Ok(None);
     }
@@ -159,7 +162,8 @@ pub async fn found(
 fn differences(ours: &[Ours], what: &Compared<'_>) -> (usize, Vec<Difference>) {
     let of_period = |at: &DateTime<Utc>| *at >= what.from && *at < what.to;
     let posted: HashMap<&str, &Ours> = ours.iter().map(|o| (o.key.as_str(), o)).collect();
-    let moved: HashMap<&str, &Movement> = what.movements.iter().map(|m| (m.key.as_str(), m)).collect();
+    let moved: HashMap<&str, &Movement> =
+        what.movements.iter().map(|m| (m.key.as_str(), m)).collect();
     let mut compared = 0;
     let mut found = Vec::new();
     for theirs in moved.values().filter(|m| of_period(&m.at)) {
@@ -171,7 +175,12 @@ fn differences(ours: &[Ours], what: &Compared<'_>) -> (usize, Vec<Difference>) {
         if !same {
             found.push(Difference {
                 key: theirs.key.clone(),
-                kind: if ours.is_some() { "amount" } else { "missing_here" }.to_owned(),
+                kind: if ours.is_some() {
+                    "amount"
+                } else {
+                    "missing_here"
+                }
+                .to_owned(),
                 payment_id: ours.map(|ours| ours.payment_id),
                 ours: ours.map(|ours| ours.amount),
                 theirs: Some(theirs.amount.amount),
@@ -201,7 +210,10 @@ mod tests {
     use chrono::TimeDelta;
     use uuid::Uuid;
 
-    use super::{super::{Currency, Money}, *};
+    use super::{
+        super::{Currency, Money},
+        *,
+    };
 
     #[test]
     fn every_difference_is_found_and_nothing_else() {
@@ -244,10 +256,17 @@ mod tests {
             by: None,
         };
         let (compared, found) = differences(&posted, &what);
-        let kinds: Vec<_> = found.iter().map(|d| (d.key.as_str(), d.kind.as_str())).collect();
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|d| (d.key.as_str(), d.kind.as_str()))
+            .collect();
         assert_eq!(
             kinds,
-            [("amount", "amount"), ("ours", "missing_there"), ("theirs", "missing_here")]
+            [
+                ("amount", "amount"),
+                ("ours", "missing_there"),
+                ("theirs", "missing_here")
+            ]
         );
         assert_eq!(compared, 5);
     }

@@ -90,10 +90,7 @@ pub async fn balances(db: impl PgExecutor<'_>) -> Result<Vec<Balance>, sqlx::Err
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn of_owner(
-    db: impl PgExecutor<'_>,
-    owner: UserId,
-) -> Result<Vec<Balance>, sqlx::Error> {
+pub async fn of_owner(db: impl PgExecutor<'_>, owner: UserId) -> Result<Vec<Balance>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select l.account, l.owner_id, p.currency, sum(l.amount)::bigint as "amount!"
              from ledger_lines l join ledger_postings p on p.id = l.posting_id

@@ -109,10 +109,7 @@ pub async fn price_of(
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn prices_of(
-    db: impl PgExecutor<'_>,
-    seller: UserId,
-) -> Result<Vec<Price>, sqlx::Error> {
+pub async fn prices_of(db: impl PgExecutor<'_>, seller: UserId) -> Result<Vec<Price>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
         "select item_type, item_id, seller_id, amount, currency, period from prices
@@ -142,7 +139,10 @@ struct Row {
 impl Row {
     fn price(self) -> Result<Price, sqlx::Error> {
         let odd = |what: &str| sqlx::Error::Decode(format!("{what} of a price").into());
-        let period = self.period.as_deref().map(|word| Period::of_word(word).ok_or_else(|| odd("the period")));
+        let period = self
+            .period
+            .as_deref()
+            .map(|word| Period::of_word(word).ok_or_else(|| odd("the period")));
         Ok(Price {
             item_type: ItemType::of_word(&self.item_type).ok_or_else(|| odd("the item"))?,
             item_id: self.item_id,

@@ -75,9 +75,8 @@ pub(crate) async fn work_off_event(
     conn: &mut PgConnection,
     event: PaymentEventId,
 ) -> Result<Wake, FlowError> {
-    let job = NewJob::new(&PaymentCallback { event }).unique(UniqueKey::until_done(format!(
-        "payment_callback:{event}"
-    )));
+    let job = NewJob::new(&PaymentCallback { event })
+        .unique(UniqueKey::until_done(format!("payment_callback:{event}")));
     Ok(millrace_queue::enqueue(conn, job).await?.wake)
 }
 
