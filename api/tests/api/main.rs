@@ -56,6 +56,8 @@ mod openapi;
 mod ownership;
 /// Pages of lists while things come and go.
 mod pages;
+/// Orders, prices, and what providers call.
+mod payments;
 /// Playlists and redirects.
 mod playback;
 /// Playlists, and what to watch later.

@@ -229,6 +229,7 @@ impl World {
         values([
             ("id", video.to_string()),
             ("video_id", video.to_string()),
+            ("item_id", video.to_string()),
             ("thumbnail", thumbnail.to_string()),
             ("language", "en".to_owned()),
             ("upload_id", upload.to_string()),
@@ -351,6 +352,11 @@ fn row_of(thing: &str) -> &'static str {
                 insert into moderation_decisions (id, target, target_id, owner_id, action, reason)
                 values ($1, 'video', $1, $2, 'hide', 'spam'))
              insert into appeals (id, decision_id, user_id, body) values ($1, $1, $2, 'But why?')"
+        }
+        "payment" => {
+            "insert into payments (id, user_id, item_type, item_id, amount, currency, seller_id, title, share_bps,
+                                   idempotency_key, provider, expires_at)
+             values ($1, $2, 'tip', $1, 5000, 'TWD', $1, 'zoe', 1000, $1::text, 'stripe', now() + interval '1 hour')"
         }
         "word" => {
             "insert into comment_words (id, text, folded, mode) values ($1, $1::text, $1 || '' || $2, 'hold')"
