@@ -14,7 +14,9 @@ mod money;
 /// What takes the money.
 mod provider;
 /// Whether a provider said something.
-mod signature;
+pub mod signature;
+/// The client of Stripe.
+mod stripe;
 
 pub use currency::Currency;
 pub use facts::{Charge, DisputeFact, DisputeState, Facts, Handle, Page, RefundFact, RefundState};
@@ -24,3 +26,4 @@ pub use provider::{
     ProviderError, SubscriptionFacts, SubscriptionState,
 };
 pub use signature::SignatureError;
+pub use stripe::{Stripe, StripeError, StripeOptions};

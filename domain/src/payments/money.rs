@@ -10,3 +10,10 @@ pub struct Money {
     pub amount: i64,
     pub currency: Currency,
 }
+
+impl Money {
+    /// An amount.
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+}
