@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::{PaymentEventId, UserId},
-    payments::{self, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger},
+    payments::{self, Account, Cause, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger},
 };
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -36,8 +36,7 @@ struct OrderEvent {
 /// What moved on one account: towards it positive.
 #[derive(Debug, Serialize, ToSchema)]
 struct LedgerLine {
-    /// `clearing`, `creator` or `house`.
-    account: String,
+    account: Account,
     /// Of a creator's account: whose.
     #[schema(required)]
     owner_id: Option<UserId>,
@@ -48,8 +47,7 @@ struct LedgerLine {
 #[derive(Debug, Serialize, ToSchema)]
 struct LedgerPosting {
     key: String,
-    /// `capture`, `refund`, `refund_failed`, `dispute` or `dispute_won`.
-    kind: String,
+    kind: Cause,
     occurred_at: DateTime<Utc>,
     lines: Vec<LedgerLine>,
 }
