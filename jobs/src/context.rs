@@ -8,7 +8,7 @@ use millrace_domain::{
     ids::VideoId,
     media::{Class, MediaError, Transcoder},
     mediaconvert::{MediaConvert, MediaConvertOptions},
-    payments::{Provider, Stripe, StripeOptions},
+    payments::{Provider, Stripe, StripeError, StripeOptions},
     storage::{Storage, StorageOptions},
     videos::Video,
 };
@@ -235,7 +235,7 @@ pub fn converter_options(config: &Config) -> Option<MediaConvertOptions> {
 ///
 /// # Errors
 /// An address that is none.
-pub fn payment_provider(config: &Config) -> anyhow::Result<Option<Arc<dyn Provider>>> {
+pub fn payment_provider(config: &Config) -> Result<Option<Arc<dyn Provider>>, StripeError> {
     let payments = &config.payments;
     let name = match payments.provider {
         PaymentProvider::None => return Ok(None),

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use millrace_domain::{
     ids::{PaymentEventId, UserId},
-    payments::{self, Account, Cause, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger},
+    payments::{
+        self, Account, Cause, EventOutcome, InboxEvent, Payment, Posting, Source, event, ledger,
+    },
 };
 use serde::Serialize;
 use sqlx::PgConnection;

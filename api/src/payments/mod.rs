@@ -83,6 +83,10 @@ fn refusal(error: PaymentError) -> Problem {
         PaymentError::Create(CreateError::Owned) => {
             Problem::conflict("already_owned", "the caller has paid for this already")
         }
+        PaymentError::Refund(RefundError::AlreadyRequested) => Problem::conflict(
+            "already_requested",
+            "it was asked for, and nobody has decided yet",
+        ),
         PaymentError::Refund(RefundError::NotFound) => Problem::not_found(),
         PaymentError::Refund(RefundError::NotPaid) => {
             Problem::conflict("not_paid", "nothing was paid that could be given back")

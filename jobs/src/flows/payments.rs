@@ -3,8 +3,8 @@
 use millrace_domain::{
     ids::{PaymentEventId, PaymentId},
     payments::{
-        self, Closing, CreateError, Created, Delivery, NewPayment, Refund, RefundError, Source,
-        event,
+        self, Closing, CreateError, Created, Delivery, NewPayment, NewRefundRow, Refund,
+        RefundError, Source, event,
     },
 };
 use millrace_queue::{EnqueueError, NewJob, UniqueKey, Wake};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use millrace_domain::{
     ids::UserId,
-    payments::{Provider, check, check::Compared},
+    payments::{Provider, check},
 };
 use millrace_queue::{Done, Failure, Outcome, Schedule, Wake};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,6 @@ use crate::{Job, JobContext, payments::provider_failure};
 
 /// What moved this lately may still be on its way to us.
 const SETTLED: TimeDelta = TimeDelta::hours(1);
-/// The provider's clock is not ours: what we noted at the edge of the period, it may have outside of it.
-const AROUND: TimeDelta = TimeDelta::minutes(30);
 /// How far a nightly comparison goes back: beyond the last one, since a difference may have been mended since.
 const BACK: TimeDelta = TimeDelta::days(3);
 
@@ -63,20 +61,15 @@ impl CompareLedger {
         let to = self.to.unwrap_or_else(|| Utc::now() - SETTLED);
         let from = self.from.unwrap_or(to - BACK);
         let movements = provider
-            .movements(from - AROUND, to + AROUND)
+            .movements(from, to)
             .await
             .map_err(provider_failure)?;
         let mut differences = 0;
         let done = cx
             .complete(cx.db(), async |tx| {
-                let what = Compared {
-                    provider: provider.name(),
-                    from,
-                    to,
-                    movements: &movements,
-                    by: self.by,
-                };
-                differences = check::compare(tx, &what).await?.1.len();
+                let id = check::begin(&mut *tx, provider.name(), from, to, self.by).await?;
+                differences = check::compare(&mut *tx, id, &movements).await?.len();
+                check::finish(tx, id).await?;
                 Ok::<_, Failure>(Wake::none())
             })
             .await?;
