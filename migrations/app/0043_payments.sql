@@ -69,6 +69,8 @@ alter table payments
     add column seller_id        uuid not null,
     add column title            text not null check (length(title) between 1 and 200),
     add column message          text not null default '' check (length(message) <= 300),
+    -- Of a channel: how often it is paid.
+    add column period           text check (period in ('month', 'year')),
     -- What of each 10,000 stays with the house, as it was agreed when the order was made.
     add column share_bps        integer not null check (share_bps between 0 and 10000),
     -- Chosen by the client: said twice, it is one order. Renewals are made by nobody and have 'renewal:{invoice}'.

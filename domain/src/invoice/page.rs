@@ -73,7 +73,7 @@ pub(super) fn draw(invoice: &Invoice) -> Vec<u8> {
     pdf.document_info(info)
         .title(TextStr(&format!(
             "{} {}",
-            invoice.language.pick("發票", "Invoice"),
+            invoice.language.pick("帳單", "Invoice"),
             invoice.number
         )))
         .producer(TextStr("Millrace"));
@@ -88,7 +88,7 @@ fn content(invoice: &Invoice) -> Content {
     text::show(out, "Millrace", 12.0, LEFT, HEIGHT - 70.0, false);
     text::show(
         out,
-        say("發票", "Invoice"),
+        say("帳單", "Invoice"),
         26.0,
         LEFT,
         HEIGHT - 118.0,
@@ -125,7 +125,7 @@ fn content(invoice: &Invoice) -> Content {
     rule(out, y - 8.0);
     y -= 28.0;
     text::show(out, &invoice.amount, 11.0, RIGHT, y, true);
-    let title = format!("{} · {}", invoice.item, invoice.title);
+    let title = format!("{}: {}", invoice.item, invoice.title);
     for line in text::wrap(&title, 11.0, RIGHT - LEFT - 130.0) {
         text::show(out, line.trim_end(), 11.0, LEFT, y, false);
         y -= 16.0;

@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{DisputeState, Facts, Handle, Money, RefundFact, SignatureError};
 use crate::{
@@ -162,7 +164,9 @@ pub struct Movement {
 }
 
 /// Of a movement or a posting: what moved it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = LedgerCause)]
 pub enum Cause {
     Capture,
     Refund,
