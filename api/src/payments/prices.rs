@@ -162,7 +162,7 @@ async fn set_price(
         money: Money::new(body.amount, currency.ok_or_else(Problem::not_found)?),
         period: body.period,
     };
-    payments::set_price(&mut tx, &price).await?;
+    payments::set_price(&mut *tx, &price).await?;
     tx.commit().await?;
     Ok(Json(price.into()))
 }
@@ -185,7 +185,7 @@ async fn remove_price(
 ) -> Result<StatusCode, Problem> {
     let mut tx = millrace_bus::begin(&app.db).await?;
     own(&mut tx, &caller, kind, id).await?;
-    payments::drop_price(&mut tx, kind, id).await?;
+    payments::drop_price(&mut *tx, kind, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
