@@ -41,9 +41,11 @@ mod provider;
 /// Money on its way back.
 pub mod refund;
 /// Whether a provider said something.
-mod signature;
+pub mod signature;
 /// The states of an order.
 mod state;
+/// The client of Stripe.
+mod stripe;
 /// Who is told.
 mod topic;
 
@@ -69,6 +71,7 @@ pub use provider::{
 pub use refund::{NewRefundRow, Refund, RefundError, RefundStatus};
 pub use signature::SignatureError;
 pub use state::Status;
+pub use stripe::{Stripe, StripeError, StripeOptions};
 pub use topic::{announce, topic_of_order};
 
 /// The value of a column, if it is one that we write.
