@@ -8,6 +8,9 @@ use crate::payments::{Account, Charge, Currency, DisputeFact, DisputeState, Refu
 
 const PRICE: i64 = 9_999;
 
+/// Makes facts wrong, by money of another currency if that is what is wrong.
+type Spoil = fn(&mut Facts, Money);
+
 fn money(amount: i64) -> Money {
     Money::new(amount, Currency::parse("TWD").unwrap())
 }
@@ -170,16 +173,16 @@ fn what_was_paid_late_is_paid() {
 #[test]
 fn what_does_not_fit_the_order_is_never_granted() {
     let other = Money::new(PRICE, Currency::parse("USD").unwrap());
-    let cases: [(&str, fn(&mut Facts, Money)); 6] = [
+    let cases: [(&str, Spoil); 6] = [
         ("reference", |facts, _| facts.reference = Some("x".into())),
         ("reference", |facts, _| facts.reference = None),
         ("currency", |facts, other| facts.asked = other),
         ("currency", |facts, other| {
-            facts.charge.as_mut().unwrap().captured = other
+            facts.charge.as_mut().unwrap().captured = other;
         }),
         ("amount", |facts, _| facts.asked.amount += 1),
         ("amount", |facts, _| {
-            facts.charge.as_mut().unwrap().captured.amount -= 1
+            facts.charge.as_mut().unwrap().captured.amount -= 1;
         }),
     ];
     for (reason, spoil) in cases {
