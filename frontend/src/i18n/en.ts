@@ -28,6 +28,8 @@ export default {
     search: 'Search',
     history: 'History',
     playlists: 'Playlists',
+    payments: 'Payments',
+    earnings: 'Earnings',
     jobs: 'Jobs',
     moderation: 'Moderation',
     decisions: 'Decisions',

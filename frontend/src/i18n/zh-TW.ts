@@ -30,6 +30,8 @@ const messages: typeof en = {
     search: '搜尋',
     history: '觀看紀錄',
     playlists: '播放清單',
+    payments: '付款紀錄',
+    earnings: '收益',
     jobs: '工作',
     moderation: '內容管理',
     decisions: '管理決定',

@@ -15,13 +15,17 @@ export function decimalOf(amount: number, exponent: number): string {
   return /^0*$/.test(rest) ? sign + whole : `${sign}${whole}.${rest}`
 }
 
+/** A decimal as text is formatted digit by digit; our library of types is older than that. */
+interface DecimalFormat {
+  format(decimal: string): string
+}
+
 /** As the language writes it: a whole amount without its zeros, every other with all digits. */
 export function formatMoney({ amount, currency, exponent }: Money, locale: string): string {
   const decimal = decimalOf(amount, exponent)
   const digits = decimal.includes('.') ? exponent : 0
   const format = new Intl.NumberFormat(locale, { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits })
-  // A decimal as text is formatted digit by digit.
-  return format.format(decimal as `${number}`)
+  return (format as unknown as DecimalFormat).format(decimal)
 }
 
 /** What somebody typed, in the minor unit; null when it is no amount, or finer than the currency. */

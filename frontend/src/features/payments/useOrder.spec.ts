@@ -5,7 +5,7 @@ import { getOrder } from './api'
 import type { OrderDetail } from './types'
 import { orderOf, useOrder } from './useOrder'
 
-const live = vi.hoisted(() => ({ say: (_data: unknown): void => undefined, topic: '', ended: 0 }))
+const live = vi.hoisted(() => ({ say: (() => undefined) as (data: unknown) => void, topic: '', ended: 0 }))
 vi.mock('./api', () => ({ getOrder: vi.fn() }))
 vi.mock('@/features/auth/session', () => ({ useSession: () => ({ loggedIn: true, user: { id: 'u' } }) }))
 vi.mock('@/features/realtime/connection', async () => {
