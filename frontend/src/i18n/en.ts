@@ -29,6 +29,7 @@ export default {
     history: 'History',
     playlists: 'Playlists',
     payments: 'Payments',
+    allPayments: 'All payments',
     earnings: 'Earnings',
     jobs: 'Jobs',
     moderation: 'Moderation',

@@ -31,6 +31,7 @@ const messages: typeof en = {
     history: '觀看紀錄',
     playlists: '播放清單',
     payments: '付款紀錄',
+    allPayments: '所有付款',
     earnings: '收益',
     jobs: '工作',
     moderation: '內容管理',
