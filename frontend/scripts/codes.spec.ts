@@ -11,6 +11,8 @@ import enComments from '../src/features/comments/texts.en'
 import zhComments from '../src/features/comments/texts.zh-TW'
 import enModeration from '../src/features/moderation/texts.en'
 import zhModeration from '../src/features/moderation/texts.zh-TW'
+import enPayments from '../src/features/payments/texts.en'
+import zhPayments from '../src/features/payments/texts.zh-TW'
 import en from '../src/i18n/en'
 import zh from '../src/i18n/zh-TW'
 
@@ -43,8 +45,8 @@ const statements = readdirSync(migrations).map((name) => readFileSync(join(migra
 const reasonCodes = found(statements, [/return query\s+select '([a-z_]+)',/g]).filter((code) => code !== 'running' && code !== 'ended')
 
 describe.each([
-  ['en', { ...en, ...enAdmin, errors: { ...en.errors, ...enAccount.errors, ...enComments.errors, ...enModeration.errors } }],
-  ['zh-TW', { ...zh, ...zhAdmin, errors: { ...zh.errors, ...zhAccount.errors, ...zhComments.errors, ...zhModeration.errors } }],
+  ['en', { ...en, ...enAdmin, errors: { ...en.errors, ...enAccount.errors, ...enComments.errors, ...enModeration.errors, ...enPayments.errors } }],
+  ['zh-TW', { ...zh, ...zhAdmin, errors: { ...zh.errors, ...zhAccount.errors, ...zhComments.errors, ...zhModeration.errors, ...zhPayments.errors } }],
 ])('%s', (_language, texts) => {
   it.each([...new Set(videoCodes)])('says why a video failed: %s', (code) => {
     expect(texts.videoErrors).toHaveProperty(code)

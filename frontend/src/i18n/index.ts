@@ -8,6 +8,7 @@ import type discovery from '@/features/discovery/texts.en'
 import type studio from '@/features/studio/texts.en'
 import type moderation from '@/features/moderation/texts.en'
 import type notifications from '@/features/notifications/texts.en'
+import type payments from '@/features/payments/texts.en'
 import type keep from '@/features/playlists/texts.en'
 import type en from './en'
 
@@ -21,7 +22,7 @@ declare module 'vue-i18n' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the library wants an interface to extend
   export interface DefineLocaleMessage extends Messages {}
 }
-type Messages = typeof en & typeof admin & typeof account & typeof channels & typeof comments & typeof discovery & typeof keep & typeof moderation & typeof notifications & typeof studio
+type Messages = typeof en & typeof admin & typeof account & typeof channels & typeof comments & typeof discovery & typeof keep & typeof moderation & typeof notifications & typeof payments & typeof studio
 /** A file may add to a group of another, such as `errors`. */
 type Load = () => Promise<{ default: { [Group in keyof Messages]?: Partial<Messages[Group]> } }>
 

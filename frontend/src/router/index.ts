@@ -14,6 +14,7 @@ import { profileRoutes } from '@/features/profile/routes'
 import { dashboardRoutes } from '@/features/dashboard/routes'
 import { moderationRoutes } from '@/features/moderation/routes'
 import { notificationRoutes } from '@/features/notifications/routes'
+import { paymentRoutes } from '@/features/payments/routes'
 import { videoRoutes } from '@/features/videos/routes'
 import { studioRoutes } from '@/features/studio/routes'
 import { uploadRoutes } from '@/features/uploads/routes'
@@ -47,6 +48,7 @@ const routes: RouteRecordRaw[] = [
   ...moderationRoutes,
   ...notificationRoutes,
   ...keepRoutes,
+  ...paymentRoutes,
   ...adminRoutes,
   {
     path: '/:rest(.*)*',

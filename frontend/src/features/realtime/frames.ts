@@ -44,6 +44,7 @@ export type UserData =
   | { type: 'upload'; upload: { id: string; status: Upload['status']; video_id: string | null } }
   | { type: 'notification'; id: string }
   | { type: 'notifications_read' }
+  | { type: 'order'; id: string }
 
 /** What a subscriber gets: a snapshot replaces what it knew, an event changes it. */
 export interface Delivery {

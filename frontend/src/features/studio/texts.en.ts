@@ -12,6 +12,7 @@ export default {
       captions: 'Captions',
       chapters: 'Chapters',
       source: 'Source',
+      price: 'Price',
       statistics: 'Statistics',
     },
     text: 'All of your videos: change, publish, and see how they are watched.',

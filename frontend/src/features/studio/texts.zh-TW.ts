@@ -14,6 +14,7 @@ const texts: typeof en = {
       captions: '字幕',
       chapters: '章節',
       source: '影片檔',
+      price: '價格',
       statistics: '統計',
     },
     text: '您的所有影片：編輯、發布，並了解觀看狀況。',

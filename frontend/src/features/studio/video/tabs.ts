@@ -2,7 +2,7 @@
 import { type Component, defineAsyncComponent } from 'vue'
 
 export interface Tab {
-  name: 'details' | 'thumbnail' | 'captions' | 'chapters' | 'source' | 'statistics'
+  name: 'details' | 'thumbnail' | 'captions' | 'chapters' | 'source' | 'price' | 'statistics'
   page: Component
 }
 
@@ -12,5 +12,6 @@ export const TABS: readonly Tab[] = [
   { name: 'captions', page: defineAsyncComponent(() => import('./CaptionsTab.vue')) },
   { name: 'chapters', page: defineAsyncComponent(() => import('./ChaptersTab.vue')) },
   { name: 'source', page: defineAsyncComponent(() => import('./SourceTab.vue')) },
+  { name: 'price', page: defineAsyncComponent(() => import('./PriceTab.vue')) },
   { name: 'statistics', page: defineAsyncComponent(() => import('./StatisticsTab.vue')) },
 ]
