@@ -171,6 +171,47 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_of_payments_needs_keys_and_a_safe_address() {
+        let provider = ("MILLRACE__PAYMENTS__PROVIDER", "stripe");
+        let sandbox = ("MILLRACE__PAYMENTS__PROVIDER", "sandbox");
+        let key = ("MILLRACE__PAYMENTS__SECRET_KEY", "sk_test_1");
+        let secret = ("MILLRACE__PAYMENTS__WEBHOOK_SECRET", "whsec_1");
+        let at = |url| ("MILLRACE__PAYMENTS__ENDPOINT", url);
+        let here = at("http://127.0.0.1:8086");
+        assert!(!load(&[]).unwrap().payments.is_on());
+        assert!(load(&[provider, key, secret]).unwrap().payments.is_on());
+        load(&[sandbox, key, secret, here]).unwrap();
+        for (vars, named) in [
+            (vec![provider, secret], "payments.secret_key"),
+            (vec![provider, key], "payments.webhook_secret"),
+            (vec![sandbox, key, secret], "payments.endpoint"),
+            (
+                vec![provider, key, secret, at("http://pay.example.org")],
+                "payments.endpoint",
+            ),
+            (
+                vec![("MILLRACE__PAYMENTS__SHARE_BPS", "10001")],
+                "payments.share_bps",
+            ),
+            (
+                vec![("MILLRACE__PAYMENTS__CURRENCY", "twd")],
+                "payments.currency",
+            ),
+            (
+                vec![("MILLRACE__PAYMENTS__ORDER_TTL", "29m")],
+                "payments.order_ttl",
+            ),
+            (
+                vec![("MILLRACE__PAYMENTS__TIP_MIN", "0")],
+                "payments.tip_min",
+            ),
+        ] {
+            let error = load(&vars).unwrap_err().to_string();
+            assert!(error.contains(named), "{named}: {error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_refused_by_name() {
         let error = load(&[("MILLRACE__DATABASE__MAX_CONNECTIONS", "many")])
             .unwrap_err()

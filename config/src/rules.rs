@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::{Config, ConfigError, Encoder};
+use crate::{Config, ConfigError, Encoder, PaymentProvider};
 
 impl Config {
     /// What types cannot say.
@@ -94,7 +94,85 @@ impl Config {
         if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
             return refuse("telemetry.sample_ratio", "must be from 0 to 1");
         }
+        self.validate_payments()?;
         self.validate_delivery()
+    }
+
+    /// Whether money could be taken, and only by whom it should be.
+    fn validate_payments(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem: &str| {
+            Err(ConfigError::Invalid {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        let payments = &self.payments;
+        let currency = payments.currency.as_bytes();
+        if currency.len() != 3 || !currency.iter().all(u8::is_ascii_uppercase) {
+            return refuse(
+                "payments.currency",
+                "must be three capital letters, such as TWD",
+            );
+        }
+        if !(0..=10_000).contains(&payments.share_bps) {
+            return refuse("payments.share_bps", "must be from 0 to 10000");
+        }
+        if payments.tip_min < 1 || payments.tip_max < payments.tip_min {
+            return refuse(
+                "payments.tip_min",
+                "must be above zero, and at most payments.tip_max",
+            );
+        }
+        if payments.tip_max > 99_999_999 {
+            return refuse("payments.tip_max", "must be at most 99999999");
+        }
+        let minute = Duration::from_secs(60);
+        if payments.order_ttl < 30 * minute || payments.order_ttl > 23 * 60 * minute {
+            return refuse("payments.order_ttl", "must be from 30m to 23h");
+        }
+        if payments.timeout.is_zero() || payments.timeout > 2 * minute {
+            return refuse("payments.timeout", "must be above zero, and at most 2m");
+        }
+        if !payments.is_on() {
+            return Ok(());
+        }
+        if payments.secret_key.is_empty() {
+            return refuse(
+                "payments.secret_key",
+                "must be set together with payments.provider",
+            );
+        }
+        if payments.webhook_secret.is_empty() {
+            return refuse(
+                "payments.webhook_secret",
+                "must be set together with payments.provider: calls that nobody signed are not believed",
+            );
+        }
+        if payments.endpoint.is_empty() {
+            return if payments.provider == PaymentProvider::Sandbox {
+                refuse("payments.endpoint", "must be set for the sandbox")
+            } else {
+                Ok(())
+            };
+        }
+        let safe = |url: Url| match url.scheme() {
+            "https" => url.has_host(),
+            // The key would go over the network for all to read.
+            "http" => match url.host() {
+                Some(url::Host::Ipv4(host)) => host.is_loopback(),
+                Some(url::Host::Ipv6(host)) => host.is_loopback(),
+                Some(url::Host::Domain(host)) => host == "localhost",
+                None => false,
+            },
+            _ => false,
+        };
+        if !payments.endpoint.parse().is_ok_and(safe) {
+            return refuse(
+                "payments.endpoint",
+                "must be an https address, or http on this machine",
+            );
+        }
+        Ok(())
     }
 
     /// Whether viewers can get at what the CDN has.

@@ -24,6 +24,7 @@ pub struct Config {
     pub media: Media,
     pub transcoder: Transcoder,
     pub mediaconvert: MediaConvert,
+    pub payments: Payments,
     pub worker: Worker,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -229,6 +230,45 @@ pub struct MediaConvert {
     pub silence: Duration,
     pub event_secret: Secret,
     pub previous_event_secret: Secret,
+}
+
+/// Who takes the money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum PaymentProvider {
+    /// Nobody: nothing can be bought.
+    #[serde(rename = "")]
+    None,
+    #[serde(rename = "stripe")]
+    Stripe,
+    /// The sandbox of local mode, which speaks Stripe's protocol.
+    #[serde(rename = "sandbox")]
+    Sandbox,
+}
+
+/// `[payments]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    pub provider: PaymentProvider,
+    pub endpoint: String,
+    pub secret_key: Secret,
+    pub webhook_secret: Secret,
+    pub previous_webhook_secret: Secret,
+    pub currency: String,
+    pub share_bps: i32,
+    pub tip_min: i64,
+    pub tip_max: i64,
+    #[serde(with = "humantime_serde")]
+    pub order_ttl: Duration,
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+impl Payments {
+    /// Whether anything can be bought.
+    pub fn is_on(&self) -> bool {
+        self.provider != PaymentProvider::None
+    }
 }
 
 /// `[worker]`

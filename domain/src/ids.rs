@@ -102,3 +102,23 @@ id! {
     /// An entry of the word list.
     WordId
 }
+id! {
+    /// An order.
+    PaymentId
+}
+id! {
+    /// What a provider told us.
+    PaymentEventId
+}
+id! {
+    /// Money on its way back.
+    RefundId
+}
+id! {
+    /// A channel that is paid for again and again.
+    SubscriptionId
+}
+id! {
+    /// A comparison of the ledger with the provider.
+    CheckId
+}

@@ -22,6 +22,8 @@ pub mod follows;
 pub mod history;
 /// Typed ids of everything.
 pub mod ids;
+/// The invoice of an order.
+pub mod invoice;
 /// Pages by keyset.
 pub mod keyset;
 /// Likes of videos.
@@ -36,6 +38,8 @@ mod migrate;
 pub mod moderation;
 /// What people are told of.
 pub mod notifications;
+/// Orders, what providers say of them, the ledger, and what was paid for.
+pub mod payments;
 /// Playlists, and what to watch later.
 pub mod playlists;
 /// What somebody may like.

@@ -24,6 +24,8 @@ mod copies;
 mod delivery;
 /// Devices, passwords, roles: what ends at once.
 mod devices;
+/// The ledger, orders and refunds in the database.
+mod ledger;
 /// The links that end mail of a kind.
 mod email;
 /// Leaving, and taking one's data along.
