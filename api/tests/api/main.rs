@@ -24,8 +24,6 @@ mod copies;
 mod delivery;
 /// Devices, passwords, roles: what ends at once.
 mod devices;
-/// The ledger, orders and refunds in the database.
-mod ledger;
 /// The links that end mail of a kind.
 mod email;
 /// Leaving, and taking one's data along.
@@ -38,6 +36,8 @@ mod history;
 mod input;
 /// Invitations, and registration that is closed.
 mod invitations;
+/// The ledger, orders and refunds in the database.
+mod ledger;
 /// Trash, schedule, replacement, original.
 mod lifecycle;
 /// Likes and their count.
