@@ -1,5 +1,5 @@
-//! What `millrace up` stands on: the private PostgreSQL, the storage server and the SMTP sink, and the settings that lead
-//! to them.
+//! What `millrace up` stands on: the private PostgreSQL, the storage server, the SMTP sink and the payment sandbox, and the
+//! settings that lead to them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -20,6 +20,7 @@ use crate::place::{place, private_folder};
 use crate::ports::{PortError, Ports, local};
 use crate::postgres::{Postgres, PostgresError, PostgresOptions};
 use crate::s3::{S3Options, S3Server, S3ServerError};
+use crate::sandbox::{Sandbox, SandboxError, SandboxOptions};
 use crate::secrets::{Secrets, write_private};
 
 /// The database's name in the private cluster.
@@ -31,6 +32,10 @@ const STORAGE: &str = "storage";
 
 /// Mail that the sink took.
 const MAIL: &str = "mail";
+/// Where the payment sandbox tells of payments.
+const WEBHOOK: &str = "/api/payments/webhooks/sandbox";
+/// What the payment sandbox remembers.
+const SANDBOX: &str = "sandbox";
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -58,6 +63,8 @@ pub enum FoundationError {
     Storage(#[from] S3ServerError),
     #[error(transparent)]
     Mail(#[from] MailSinkError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     #[error("the configuration was refused: {0}")]
     Config(ConfigError),
 }
@@ -70,6 +77,7 @@ pub struct Foundation {
     pub storage: SocketAddr,
     /// The page of the mail that the sink took.
     pub mailbox: SocketAddr,
+    sandbox: Sandbox,
     /// Where the sink takes mail.
     smtp_url: String,
     data_dir: PathBuf,
@@ -81,7 +89,7 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Starts PostgreSQL, the storage server and the SMTP sink, and reads the configuration that leads to them.
+    /// Starts PostgreSQL, the storage server, the SMTP sink and the payment sandbox, and reads the configuration that leads to them.
     ///
     /// # Errors
     /// One line; nothing is left running.
@@ -127,9 +135,17 @@ impl Foundation {
                 page: local(ports.mailbox),
             })
             .await?;
-            Ok((config, server, sink))
+            let sandbox = Sandbox::start(SandboxOptions {
+                listen: local(ports.sandbox),
+                secret_key: secrets.payments_secret_key.clone(),
+                webhook_secret: secrets.payments_webhook_secret.clone(),
+                webhook_url: format!("http://{}{WEBHOOK}", local(ports.web)),
+                folder: Some(data_dir.join(SANDBOX)),
+            })
+            .await?;
+            Ok((config, server, sink, sandbox))
         };
-        let (config, server, sink) = match laid.await {
+        let (config, server, sink, sandbox) = match laid.await {
             Ok(laid) => laid,
             Err(error) => {
                 postgres.stop().await;
@@ -146,6 +162,7 @@ impl Foundation {
             secrets,
             storage,
             mailbox,
+            sandbox,
             smtp_url: smtp_url(ports),
             data_dir,
             stop_servers,
@@ -165,11 +182,12 @@ impl Foundation {
         self.config.email.smtp_url.expose() == self.smtp_url
     }
 
-    /// Stops the storage server and the sink, then PostgreSQL.
+    /// Stops the sandbox, the storage server and the sink, then PostgreSQL.
     pub async fn stop(self) {
         // Other commands would only fail to connect to what is about to end.
         let _absent_is_fine = fs::remove_file(self.data_dir.join(SETTINGS));
         self.stop_servers.cancel();
+        self.sandbox.stop().await;
         for server in [self.storing, self.posting] {
             if let Err(error) = server.await {
                 tracing::error!(%error, "a server of the stack ended badly");
@@ -294,6 +312,15 @@ fn settings(postgres: &Postgres, secrets: &Secrets, ports: Ports, work_dir: &Pat
                 ("smtp_url", smtp_url(ports)),
                 ("from", "Millrace <millrace@millrace.localhost>".to_owned()),
                 ("signing_key", secrets.email_signing_key.clone()),
+            ],
+        ),
+        (
+            "payments",
+            vec![
+                ("provider", "sandbox".to_owned()),
+                ("endpoint", format!("http://{}", local(ports.sandbox))),
+                ("secret_key", secrets.payments_secret_key.clone()),
+                ("webhook_secret", secrets.payments_webhook_secret.clone()),
             ],
         ),
         (

@@ -18,35 +18,38 @@ pub struct Ports {
     pub smtp: u16,
     /// The page of what it took.
     pub mailbox: u16,
+    /// The payment sandbox.
+    pub sandbox: u16,
 }
 
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     #[error(
-        "port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the five after it)"
+        "port {port} is taken by another program: set MILLRACE_PORT (Millrace uses that port and the six after it)"
     )]
     Taken { port: u16 },
     #[error("port {port} cannot be used")]
     Unusable { port: u16, source: std::io::Error },
-    #[error("MILLRACE_PORT {0} leaves no room for the five ports after it: use at most 65530")]
+    #[error("MILLRACE_PORT {0} leaves no room for the six ports after it: use at most 65529")]
     NoRoom(u16),
 }
 
 impl Ports {
-    /// Six ports in a row.
+    /// Seven ports in a row.
     ///
     /// # Errors
-    /// There are no five ports after it.
+    /// There are no six ports after it.
     pub fn from_first(web: u16) -> Result<Self, PortError> {
-        match web.checked_add(5) {
-            Some(mailbox) if web > 0 => Ok(Self {
+        match web.checked_add(6) {
+            Some(sandbox) if web > 0 => Ok(Self {
                 web,
                 storage: web + 1,
                 api_metrics: web + 2,
                 worker: web + 3,
                 smtp: web + 4,
-                mailbox,
+                mailbox: web + 5,
+                sandbox,
             }),
             _ => Err(PortError::NoRoom(web)),
         }
@@ -64,6 +67,7 @@ impl Ports {
             self.worker,
             self.smtp,
             self.mailbox,
+            self.sandbox,
         ] {
             TcpListener::bind(local(port)).map_err(|source| match source.kind() {
                 ErrorKind::AddrInUse => PortError::Taken { port },
@@ -94,6 +98,7 @@ mod tests {
             worker: port,
             smtp: port,
             mailbox: port,
+            sandbox: port,
         };
         assert!(
             ports
@@ -111,8 +116,11 @@ mod tests {
             (ports.storage, ports.api_metrics, ports.worker),
             (8081, 8082, 8083)
         );
-        assert_eq!((ports.smtp, ports.mailbox), (8084, 8085));
-        Ports::from_first(65_531).unwrap_err();
+        assert_eq!(
+            (ports.smtp, ports.mailbox, ports.sandbox),
+            (8084, 8085, 8086)
+        );
+        Ports::from_first(65_530).unwrap_err();
         Ports::from_first(0).unwrap_err();
     }
 }

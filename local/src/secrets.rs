@@ -23,6 +23,11 @@ pub struct Secrets {
     /// Empty in files of before mail was sent.
     #[serde(default)]
     pub email_signing_key: String,
+    /// What the payment sandbox knows us by, and signs with. Empty in files of before there was one.
+    #[serde(default)]
+    pub payments_secret_key: String,
+    #[serde(default)]
+    pub payments_webhook_secret: String,
     /// Of the account `demo`.
     pub demo_password: String,
     /// Of the account `admin`.
@@ -44,6 +49,11 @@ impl Secrets {
                 for (there, new) in [
                     (&mut secrets.auth_sealing_key, fresh.auth_sealing_key),
                     (&mut secrets.email_signing_key, fresh.email_signing_key),
+                    (&mut secrets.payments_secret_key, fresh.payments_secret_key),
+                    (
+                        &mut secrets.payments_webhook_secret,
+                        fresh.payments_webhook_secret,
+                    ),
                 ] {
                     if there.is_empty() {
                         *there = new;
@@ -74,6 +84,8 @@ impl Secrets {
             auth_sealing_key: key(48),
             playback_signing_key: key(48),
             email_signing_key: key(48),
+            payments_secret_key: format!("sk_test_{}", key(32)),
+            payments_webhook_secret: format!("whsec_{}", key(32)),
             demo_password: password(),
             admin_password: password(),
         }

@@ -43,6 +43,8 @@ mod mediaconvert;
 mod moderation;
 /// Players that others wrote.
 mod parsers;
+/// Orders over the whole stack, against the payment sandbox.
+mod payments;
 /// The pipeline without the API.
 mod pipeline;
 /// Progress as it is shown.

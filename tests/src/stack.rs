@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use millrace_bus::Notifier;
 use millrace_domain::storage::Storage;
-use millrace_local::s3::{S3Options, S3Server};
+use millrace_local::{
+    s3::{S3Options, S3Server},
+    sandbox::{Sandbox, SandboxOptions},
+};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::{
@@ -32,6 +35,9 @@ use crate::{
 /// Tests that encode run one at a time, so that their deadlines hold on two cores.
 pub(crate) static ENCODERS: Semaphore = Semaphore::const_new(1);
 
+/// What the payment sandbox of a test knows us by, and signs with.
+const PAYMENTS_KEY: &str = "sk_test_only_for_tests";
+const WEBHOOK_SECRET: &str = "whsec_only_for_tests_and_nothing_else";
 /// How long the API may take to start.
 const API_WITHIN: Duration = Duration::from_secs(20);
 /// How long the queue may take to empty itself: journeys leave whole ladders behind, on a machine that others use, too.
@@ -58,6 +64,8 @@ pub struct Stack {
     api: JoinHandle<Result<()>>,
     address: String,
     store_address: String,
+    sandbox_address: String,
+    sandbox: Option<Sandbox>,
     /// Process ids of all workers that were started.
     workers: Mutex<Vec<i32>>,
     _turn: Option<SemaphorePermit<'static>>,
@@ -114,6 +122,22 @@ impl StackOptions {
         let mut settings = Settings::usual(&database.url, &work, &store.addr.to_string());
         settings.set("server.listen", listener.local_addr()?.to_string());
         settings.set("server.public_url", address.clone());
+        let sandbox = Sandbox::start(SandboxOptions {
+            listen: ([127, 0, 0, 1], 0).into(),
+            secret_key: PAYMENTS_KEY.to_owned(),
+            webhook_secret: WEBHOOK_SECRET.to_owned(),
+            webhook_url: format!("{address}/api/payments/webhooks/sandbox"),
+            folder: None,
+        })
+        .await?;
+        for (name, value) in [
+            ("payments.provider", "sandbox".to_owned()),
+            ("payments.endpoint", format!("http://{}", sandbox.addr())),
+            ("payments.secret_key", PAYMENTS_KEY.to_owned()),
+            ("payments.webhook_secret", WEBHOOK_SECRET.to_owned()),
+        ] {
+            settings.set(name, value);
+        }
         settings.merge(&self.settings);
         let config = settings.config()?;
         let storage = Storage::new(&millrace_jobs::storage_options(&config));
@@ -137,6 +161,8 @@ impl StackOptions {
             api,
             address,
             store_address,
+            sandbox_address: format!("http://{}", sandbox.addr()),
+            sandbox: Some(sandbox),
             workers: Mutex::default(),
             _turn,
         };
@@ -185,6 +211,11 @@ impl Stack {
     /// Where the store is: host and port.
     pub fn store_address(&self) -> &str {
         &self.store_address
+    }
+
+    /// Where the payment sandbox is: `http://127.0.0.1:` and its port.
+    pub fn sandbox(&self) -> &str {
+        &self.sandbox_address
     }
 
     /// A folder that goes with the stack.
@@ -303,6 +334,9 @@ impl Stack {
             .context("the API panicked")?
             .context("the API failed")?;
         (&mut self.store).await.context("the store panicked")?;
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox.stop().await;
+        }
         match self.database.take() {
             Some(database) => database.drop().await,
             None => Ok(()),

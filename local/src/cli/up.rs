@@ -189,6 +189,7 @@ fn summary(foundation: &Foundation) -> String {
             "  Mail              leaves for the server of email.smtp_url".to_owned()
         },
     ];
+    lines.push("  Payments          go to a sandbox, and no money moves".to_owned());
     if postgres.moved() {
         let user = "the user that PostgreSQL runs as cannot reach the data directory, so the database is in";
         lines.push(format!(

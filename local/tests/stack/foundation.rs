@@ -13,8 +13,8 @@ use sqlx::{Connection, PgConnection};
 
 /// Ports that were free a moment ago.
 fn free_ports() -> Ports {
-    let sockets = [(); 6].map(|()| TcpListener::bind(local(0)).unwrap());
-    let [web, storage, api_metrics, worker, smtp, mailbox] =
+    let sockets = [(); 7].map(|()| TcpListener::bind(local(0)).unwrap());
+    let [web, storage, api_metrics, worker, smtp, mailbox, sandbox] =
         sockets.map(|socket| socket.local_addr().unwrap().port());
     Ports {
         web,
@@ -23,6 +23,7 @@ fn free_ports() -> Ports {
         worker,
         smtp,
         mailbox,
+        sandbox,
     }
 }
 
