@@ -118,7 +118,11 @@ async fn what_is_left_is_found_until_nothing_is() {
 async fn who_paid_leaves_a_row_without_a_name() {
     let stack = Stack::start().await;
     let ann = stack.person("ann").await;
-    sqlx::query("insert into payments (id, user_id, item_type, amount, currency) values (gen_random_uuid(), $1, 'tip', 100, 'TWD')")
+    sqlx::query(
+        "insert into payments (id, user_id, item_type, item_id, seller_id, title, amount, currency, share_bps, idempotency_key,
+                provider, expires_at)
+         values (gen_random_uuid(), $1, 'tip', gen_random_uuid(), gen_random_uuid(), 'bob', 100, 'TWD', 0, 'k', 'sandbox', now())",
+    )
         .bind(ann.id.0)
         .execute(&stack.db)
         .await
