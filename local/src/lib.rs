@@ -14,5 +14,7 @@ pub mod ports;
 pub mod postgres;
 /// The S3-protocol server.
 pub mod s3;
+/// The payment sandbox.
+pub mod sandbox;
 /// Secrets of one installation.
 pub mod secrets;

@@ -6,6 +6,8 @@
 mod foundation;
 /// The SMTP sink and its mailbox.
 mod mail;
+/// The payment sandbox, by the client of Stripe.
+mod payments;
 /// The private PostgreSQL cluster.
 mod postgres;
 /// The S3-protocol server through the AWS SDK and plain HTTP.
