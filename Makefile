@@ -105,6 +105,11 @@ bench-search: deps ## Measure search, suggestions and lists among a million vide
 smoke-aws: deps ## Send a short clip through a real AWS MediaConvert and read what comes back
 	@cargo run --locked --quiet --profile $(PROFILE) --package millrace-tests --bin smoke_aws
 
+# Needs the key of a test account: deploy/stripe.md. It refuses any other, and pays nothing.
+.PHONY: smoke-stripe
+smoke-stripe: deps ## Open, read and close a page to pay on at a real Stripe test account
+	@cargo run --locked --quiet --profile $(PROFILE) --package millrace-tests --bin smoke_stripe
+
 .PHONY: lint
 lint: $(NODE_MODULES) ## Formatting and lints of Rust and the web application
 	cargo fmt --all --check

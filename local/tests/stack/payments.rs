@@ -371,16 +371,19 @@ async fn a_subscription_is_renewed_missed_and_ended() {
     assert_eq!(bench.movements().await.len(), 2);
 }
 
+/// The signature and the bytes.
+type Call = (String, Vec<u8>);
+
 #[derive(Clone, Default)]
-struct Inbox(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Inbox(Arc<Mutex<Vec<Call>>>);
 
 impl Inbox {
-    async fn take(State(inbox): State<Self>, headers: HeaderMap, body: Bytes) {
+    fn take(&self, headers: &HeaderMap, body: &Bytes) {
         let header = headers["stripe-signature"].to_str().unwrap().to_owned();
-        inbox.0.lock().unwrap().push((header, body.to_vec()));
+        self.0.lock().unwrap().push((header, body.to_vec()));
     }
 
-    async fn until(&self, count: usize) -> Vec<(String, Vec<u8>)> {
+    async fn until(&self, count: usize) -> Vec<Call> {
         for _ in 0..200 {
             let seen = self.0.lock().unwrap().clone();
             if seen.len() >= count {
@@ -398,11 +401,18 @@ async fn calls_are_signed_and_come_doubled_backwards_or_not_at_all() {
     let listener = TcpListener::bind(local(0)).await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let routes = Router::new()
-        .route("/hook", post(Inbox::take))
+        .route(
+            "/hook",
+            post(
+                async |State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes| {
+                    inbox.take(&headers, &body);
+                },
+            ),
+        )
         .with_state(inbox.clone());
     let serving = tokio::spawn(async move { axum::serve(listener, routes).await });
     let bench = Bench::with(url, None).await;
-    let kinds = |seen: &[(String, Vec<u8>)]| -> Vec<String> {
+    let kinds = |seen: &[Call]| -> Vec<String> {
         seen.iter()
             .map(|(_, body)| bench.stripe.read(body).unwrap().kind)
             .collect()
