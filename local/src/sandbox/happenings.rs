@@ -95,11 +95,14 @@ impl Book {
                 "Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
             )));
         }
-        let refund = json!({
+        let mut refund = json!({
             "id": Self::id("re"), "object": "refund", "amount": amount, "currency": charge["currency"],
             "charge": charge["id"], "payment_intent": id, "created": now(), "metadata": metadata, "status": "pending",
             "balance_transaction": null, "failure_balance_transaction": null, "failure_reason": null, "reason": null,
         });
+        // It leaves what lies with them at once, also where it takes its time to the payer.
+        let moved = self.transaction("refund", "refund", -amount, &refund);
+        refund["balance_transaction"] = moved["id"].clone();
         self.put(&refund);
         self.event("refund.created", &refund);
         if takes_time {
@@ -114,17 +117,10 @@ impl Book {
         let before = refund["status"].clone();
         let amount = refund["amount"].as_i64().unwrap_or_default();
         match (before.as_str(), succeeded) {
-            (Some("pending"), true) => {
-                let moved = self.transaction("refund", "refund", -amount, &refund);
-                refund["balance_transaction"] = moved["id"].clone();
-                refund["status"] = json!("succeeded");
-            }
+            (Some("pending"), true) => refund["status"] = json!("succeeded"),
             (Some("pending" | "succeeded"), false) => {
-                if before == "succeeded" {
-                    let moved =
-                        self.transaction("refund_failure", "refund_failure", amount, &refund);
-                    refund["failure_balance_transaction"] = moved["id"].clone();
-                }
+                let moved = self.transaction("refund_failure", "refund_failure", amount, &refund);
+                refund["failure_balance_transaction"] = moved["id"].clone();
                 refund["status"] = json!("failed");
                 refund["failure_reason"] = json!("expired_or_canceled_card");
             }

@@ -8,7 +8,7 @@ use super::{
     Stripe,
     wire::{BalanceTransaction, money, time},
 };
-use crate::payments::{Cause, Movement, ProviderError};
+use crate::payments::{Cause, Movement, ProviderError, posting_key};
 
 /// What moved it, as far as that is read. The amounts are the payer's, not those that were exchanged into our currency.
 #[derive(Deserialize)]
@@ -74,19 +74,8 @@ pub(super) fn movement(
         Cause::RefundFailed | Cause::DisputeWon => source.amount,
     };
     Ok(Some(Movement {
-        key: format!("{provider}:{}:{}", source.id, word(cause)),
+        key: posting_key(provider, &source.id, cause),
         amount: money(amount, &source.currency)?,
         at: time(line.created)?,
     }))
-}
-
-/// As [`crate::payments::posting_key`] writes it.
-const fn word(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Capture => "capture",
-        Cause::Refund => "refund",
-        Cause::RefundFailed => "refund_failed",
-        Cause::Dispute => "dispute",
-        Cause::DisputeWon => "dispute_won",
-    }
 }
